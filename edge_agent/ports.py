@@ -1,0 +1,165 @@
+"""What the kiosk needs of the world around it, as Protocols.
+
+`hardware/` meets them with picamera2 and gpiozero, and with a simulated set. Both pass the same contract tests in
+`tests/contracts/`, so that the simulated set can't drift from the real one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    Rgb = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The button went down or came up. `at` is in seconds of the monotonic clock."""
+
+    at: float
+    down: bool
+
+
+class Button(Protocol):
+    """One button. It gives raw edges; gestures are made of them in `session.gestures`."""
+
+    def wait(self, timeout: float) -> Sequence[Edge]:
+        """Wait up to `timeout` seconds; return the edges since the last call, oldest first, maybe none.
+
+        Raises ButtonError when the button can't be read any more.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the line. Calling it twice is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One moment, seen twice: `small` to find faces in, `large` to cut the face from.
+
+    Both are RGB, uint8, [height, width, 3], of the same field of view and aspect ratio.
+    """
+
+    small: Rgb
+    large: Rgb
+
+
+class Camera(Protocol):
+    """A camera that is off until it is started, and off again as soon as it is stopped."""
+
+    @property
+    def running(self) -> bool:
+        """Whether frames are being taken now."""
+        ...
+
+    def start(self) -> None:
+        """Begin to take frames. Raises CameraError when there is none to take."""
+        ...
+
+    def capture(self, timeout: float) -> Frame:
+        """Take the next frame, waiting at most `timeout` seconds.
+
+        Raises CameraError when the camera is not running or no frame comes in time.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Stop taking frames and forget the last ones. Calling it twice is fine."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the camera for good. Calling it twice is fine."""
+        ...
+
+
+class Light(StrEnum):
+    """What the lights say."""
+
+    OFF = "off"
+    READY = "ready"  # at rest, a report can be taken
+    ASKING = "asking"  # waiting for the person
+    SEEING = "seeing"  # the camera is on
+    SENT = "sent"  # sealed and on its way
+    NOTHING_KEPT = "nothing_kept"
+    CANNOT = "cannot"  # can't take a report now
+
+
+class Lights(Protocol):
+    """The lit button and the status lights."""
+
+    def show(self, light: Light) -> None:
+        """Say one thing until told another."""
+        ...
+
+    def close(self) -> None:
+        """Switch off. Calling it twice is fine."""
+        ...
+
+
+class ClockQuality(StrEnum):
+    """How far the wall clock can be believed."""
+
+    SYNCHRONISED = "synchronised"
+    HOLDOVER = "holdover"  # was synchronised since the boot, isn't now
+    UNSET = "unset"
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """A reading of the clocks.
+
+    `utc` is in seconds since 1970 (a guess when `quality` is UNSET), `error_ms` the worst-case error of `utc` in
+    milliseconds (None when unknown), `boot_id` names this life of the machine, `uptime_ms` counts from its start.
+    """
+
+    utc: int
+    quality: ClockQuality
+    error_ms: int | None
+    boot_id: str
+    uptime_ms: int
+
+
+class Clock(Protocol):
+    """Time: one clock to measure with, one to write down."""
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start; never goes back."""
+        ...
+
+    def now(self) -> Now:
+        """The wall clock, and how good it is."""
+        ...
+
+
+class KeyHolder(Protocol):
+    """Holds the kiosk's signing key, in a file or in a TPM."""
+
+    @property
+    def public_key(self) -> bytes:
+        """The P-256 public key, as an uncompressed point of 65 bytes (SEC 1, 2.3.3)."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """ECDSA with SHA-256 over `data`: 64 bytes, r then s (RFC 9053, 2.1)."""
+        ...
+
+
+class Watchdog(Protocol):
+    """Somebody who restarts us when we hang."""
+
+    def ready(self) -> None:
+        """Say that start-up is done."""
+        ...
+
+    def beat(self, status: str) -> None:
+        """Say that all is well, with one line for the operator."""
+        ...
