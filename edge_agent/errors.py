@@ -22,7 +22,7 @@ class HomewardError(Exception):
         self.next_step = next_step
 
     def explain(self) -> str:
-        """What happened and what to do next, for people."""
+        """Say what happened and what to do next, for people."""
         return f"{self.what}\n  {self.next_step}" if self.next_step else self.what
 
 

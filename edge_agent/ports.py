@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from edge_agent.wire.report import ClockQuality
+
     Rgb = npt.NDArray[np.uint8]
 
 
@@ -105,14 +107,6 @@ class Lights(Protocol):
         ...
 
 
-class ClockQuality(StrEnum):
-    """How far the wall clock can be believed."""
-
-    SYNCHRONISED = "synchronised"
-    HOLDOVER = "holdover"  # was synchronised since the boot, isn't now
-    UNSET = "unset"
-
-
 @dataclass(frozen=True, slots=True)
 class Now:
     """A reading of the clocks.
@@ -136,20 +130,7 @@ class Clock(Protocol):
         ...
 
     def now(self) -> Now:
-        """The wall clock, and how good it is."""
-        ...
-
-
-class KeyHolder(Protocol):
-    """Holds the kiosk's signing key, in a file or in a TPM."""
-
-    @property
-    def public_key(self) -> bytes:
-        """The P-256 public key, as an uncompressed point of 65 bytes (SEC 1, 2.3.3)."""
-        ...
-
-    def sign(self, data: bytes) -> bytes:
-        """ECDSA with SHA-256 over `data`: 64 bytes, r then s (RFC 9053, 2.1)."""
+        """Read the wall clock, and how good it is."""
         ...
 
 

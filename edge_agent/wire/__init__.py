@@ -1,0 +1,1 @@
+"""The contract between the kiosk, the servers and the desk, written once. No hardware, no I/O, no clock."""

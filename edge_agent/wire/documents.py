@@ -1,0 +1,46 @@
+"""Between CBOR maps and frozen msgspec Structs: the shape is checked, unknown keys are refused."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+
+from edge_agent.errors import MalformedError, NotCanonicalError
+from edge_agent.wire import cbor
+
+
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """The base of everything on the wire that is a map with text keys."""
+
+    MAX_BYTES: ClassVar[int] = 128 * 1024
+
+
+D = TypeVar("D", bound=Document)
+
+
+def to_map(document: Document) -> dict[str, Any]:
+    """Turn a document into plain values, ready for CBOR."""
+    plain: dict[str, Any] = msgspec.to_builtins(document, builtin_types=(bytes,))
+    return plain
+
+
+def to_cbor(document: Document) -> bytes:
+    """Encode a document deterministically."""
+    return cbor.encode(to_map(document))
+
+
+def from_map(plain: Any, kind: type[D]) -> D:
+    """Check plain values against a document's shape. Raises MalformedError, without quoting any value."""
+    try:
+        return msgspec.convert(plain, kind, strict=True, builtin_types=(bytes,))
+    except msgspec.ValidationError as fault:
+        raise MalformedError(f"no {kind.__name__}: {fault}") from None
+
+
+def from_cbor(data: bytes, kind: type[D]) -> D:
+    """Decode a document, strictly: what it re-encodes to is what came. Raises a WireError."""
+    document = from_map(cbor.decode(data, max_bytes=kind.MAX_BYTES), kind)
+    if to_cbor(document) != data:
+        raise NotCanonicalError(f"a {kind.__name__} that spells out a default or has a number of another type")
+    return document

@@ -1,0 +1,155 @@
+"""The two kinds of keys: P-256 that signs, X-Wing that opens. Bytes in, bytes out.
+
+A signing key's public half is the uncompressed point of 65 bytes (SEC 1, 2.3.3). A recipient's public half is X-Wing's:
+the ML-KEM-768 encapsulation key of 1,184 bytes, then the X25519 key of 32. A recipient's private half is X-Wing's two
+seeds: 64 bytes for ML-KEM (FIPS 203, d then z), then 32 for X25519.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x25519
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey, MLKEM768X25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from edge_agent.errors import MalformedError, SignatureError
+
+KID_BYTES: Final = 8
+SIGNATURE_BYTES: Final = 64
+POINT_BYTES: Final = 65
+RECIPIENT_PUBLIC_BYTES: Final = 1184 + 32
+RECIPIENT_PRIVATE_BYTES: Final = 64 + 32
+_COORDINATE: Final = 32
+_MLKEM_PUBLIC: Final = 1184
+_MLKEM_SEED: Final = 64
+
+
+def kid(public_key: bytes) -> bytes:
+    """Name a public key: the first 8 bytes of its SHA-256."""
+    return hashlib.sha256(public_key).digest()[:KID_BYTES]
+
+
+class Signer(Protocol):
+    """Signs; hides where the private key lives (a file, a TPM)."""
+
+    @property
+    def public_key(self) -> bytes:
+        """The P-256 public key, an uncompressed point of 65 bytes."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign with ECDSA and SHA-256: 64 bytes, r then s (RFC 9053, 2.1)."""
+        ...
+
+
+class SoftwareSigner:
+    """A signing key held in memory."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        if not isinstance(key.curve, ec.SECP256R1):
+            raise MalformedError(f"a signing key on {key.curve.name}, not on P-256")
+        self._key = key
+        self._public = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+    @classmethod
+    def generate(cls) -> SoftwareSigner:
+        """Make a new key."""
+        return cls(ec.generate_private_key(ec.SECP256R1()))
+
+    @property
+    def private_key(self) -> ec.EllipticCurvePrivateKey:
+        """The key itself, for whoever writes it into a file."""
+        return self._key
+
+    @property
+    def public_key(self) -> bytes:
+        """The P-256 public key, an uncompressed point of 65 bytes."""
+        return self._public
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign with ECDSA and SHA-256: 64 bytes, r then s."""
+        r, s = decode_dss_signature(self._key.sign(data, ec.ECDSA(hashes.SHA256())))
+        return r.to_bytes(_COORDINATE, "big") + s.to_bytes(_COORDINATE, "big")
+
+
+def verify(public_key: bytes, data: bytes, signature: bytes) -> None:
+    """Verify an ECDSA signature of 64 bytes under a point of 65 bytes.
+
+    Raises SignatureError when it does not hold, MalformedError when `public_key` is no point of the curve.
+    """
+    try:
+        point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public_key)
+    except ValueError as fault:
+        raise MalformedError("a public key that is no point of P-256") from fault
+    r, s = int.from_bytes(signature[:_COORDINATE], "big"), int.from_bytes(signature[_COORDINATE:], "big")
+    try:
+        point.verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature as fault:
+        raise SignatureError("the signature does not hold") from fault
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientPublicKey:
+    """Seals to one recipient."""
+
+    raw: bytes  # 1,216 bytes
+
+    def __post_init__(self) -> None:
+        if len(self.raw) != RECIPIENT_PUBLIC_BYTES:
+            raise MalformedError(f"a recipient's key of {len(self.raw)} bytes, not {RECIPIENT_PUBLIC_BYTES}")
+
+    @property
+    def kid(self) -> bytes:
+        """The key's name, 8 bytes."""
+        return kid(self.raw)
+
+    def hpke(self) -> MLKEM768X25519PublicKey:
+        """Give the key as HPKE takes it."""
+        try:
+            return MLKEM768X25519PublicKey(
+                mlkem.MLKEM768PublicKey.from_public_bytes(self.raw[:_MLKEM_PUBLIC]),
+                x25519.X25519PublicKey.from_public_bytes(self.raw[_MLKEM_PUBLIC:]),
+            )
+        except ValueError as fault:
+            raise MalformedError("a recipient's key that is no ML-KEM-768 key") from fault
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RecipientPrivateKey:
+    """Opens what was sealed to one recipient. Lives on a caseworker's computer alone."""
+
+    raw: bytes  # 96 bytes
+
+    def __post_init__(self) -> None:
+        if len(self.raw) != RECIPIENT_PRIVATE_BYTES:
+            raise MalformedError(f"a recipient's private key of {len(self.raw)} bytes, not {RECIPIENT_PRIVATE_BYTES}")
+
+    @classmethod
+    def generate(cls) -> RecipientPrivateKey:
+        """Make a new key."""
+        return cls(
+            mlkem.MLKEM768PrivateKey.generate().private_bytes_raw()
+            + x25519.X25519PrivateKey.generate().private_bytes_raw()
+        )
+
+    @property
+    def public_key(self) -> RecipientPublicKey:
+        """The half that is given away."""
+        lattice, curve = self._halves()
+        return RecipientPublicKey(lattice.public_key().public_bytes_raw() + curve.public_key().public_bytes_raw())
+
+    def hpke(self) -> MLKEM768X25519PrivateKey:
+        """Give the key as HPKE takes it."""
+        return MLKEM768X25519PrivateKey(*self._halves())
+
+    def _halves(self) -> tuple[mlkem.MLKEM768PrivateKey, x25519.X25519PrivateKey]:
+        return (
+            mlkem.MLKEM768PrivateKey.from_seed_bytes(self.raw[:_MLKEM_SEED]),
+            x25519.X25519PrivateKey.from_private_bytes(self.raw[_MLKEM_SEED:]),
+        )

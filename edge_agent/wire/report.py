@@ -1,0 +1,128 @@
+"""The report inside a sealed record: what, where, when, by whose consent, and the chosen face."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from edge_agent.errors import ConsentMismatchError
+from edge_agent.wire import sealing
+from edge_agent.wire.consent import ConsentRecord, Purpose, Seconds, Sha256, Text, consent_hash
+from edge_agent.wire.documents import Document, from_cbor
+
+Pixels = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+Point = tuple[
+    Annotated[float, msgspec.Meta(ge=-100_000, le=100_000)], Annotated[float, msgspec.Meta(ge=-100_000, le=100_000)]
+]
+RecordId = Annotated[bytes, msgspec.Meta(min_length=sealing.ID_BYTES, max_length=sealing.ID_BYTES)]
+
+
+class Kind(StrEnum):
+    """What a record says."""
+
+    REPORT = "report"
+    WITHDRAWAL = "withdrawal"
+
+
+class ClockQuality(StrEnum):
+    """How far the kiosk's wall clock can be believed."""
+
+    SYNCHRONISED = "synchronised"
+    HOLDOVER = "holdover"  # was synchronised since the boot, isn't now
+    UNSET = "unset"
+
+
+class Site(Document, frozen=True, kw_only=True):
+    """Where the kiosk stands: the person's last known place."""
+
+    id: Text
+    name: Text
+    latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)]
+    longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)]
+    accuracy_m: Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+    area: Text
+
+
+class Captured(Document, frozen=True, kw_only=True):
+    """When, and how far that can be believed.
+
+    `utc` is in seconds since 1970, `error_ms` its worst-case error (absent when unknown), `uptime_ms` counts from the
+    start of the boot that `boot_id` names: two reports of one boot can be ordered even when the clock was never set.
+    """
+
+    utc: Seconds
+    quality: ClockQuality
+    error_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    boot_id: Text
+    uptime_ms: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Measures(Document, frozen=True, kw_only=True):
+    """Advice about the picture. It never decides anything.
+
+    `sharpness` is the variance of the Laplacian of the luma, `exposure` the mean luma (0 to 255), `eye_distance` in
+    pixels of the image, `yaw` in degrees, positive when the person turns to their left. Those that need landmarks are
+    absent when no face was found.
+    """
+
+    sharpness: float
+    exposure: float
+    eye_distance: float | None = None
+    yaw: float | None = None
+
+
+class Face(Document, frozen=True, kw_only=True):
+    """One chosen person's picture. `box` (x, y, width, height) is in pixels of the frame, `landmarks` of the image."""
+
+    image: Annotated[bytes, msgspec.Meta(min_length=1, max_length=100 * 1024)]
+    media_type: Annotated[str, msgspec.Meta(pattern=r"^image/jpeg$")]
+    width: Pixels
+    height: Pixels
+    box: tuple[int, int, Pixels, Pixels]
+    landmarks: Annotated[list[Point], msgspec.Meta(max_length=6)]
+    measures: Measures
+    detector: Text
+    models: Annotated[list[Sha256], msgspec.Meta(max_length=4)]
+
+
+class Report(Document, frozen=True, kw_only=True):
+    """What a caseworker reads. A withdrawal names the record that it takes back and holds no face."""
+
+    kind: Kind
+    site: Site
+    captured: Captured
+    consent: ConsentRecord
+    consent_salt: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+    faces: Annotated[list[Face], msgspec.Meta(max_length=4)]
+    receipt_code: Annotated[str, msgspec.Meta(min_length=8, max_length=32)]
+    withdraws: RecordId | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a report without a face or consent, and a withdrawal with a face or without a record."""
+        if self.kind is Kind.REPORT and (not self.faces or self.withdraws or not self.consent.allows(Purpose.TRACING)):
+            raise ValueError("a report has a face, and consent to tracing by all who had to agree")
+        if self.kind is Kind.WITHDRAWAL and (self.faces or not self.withdraws):
+            raise ValueError("a withdrawal names a record and holds no face")
+
+    @property
+    def consent_hash(self) -> bytes:
+        """What the record's claims must hold."""
+        return consent_hash(self.consent, self.consent_salt)
+
+    @property
+    def expires_at(self) -> int:
+        """The end of what was consented to, in seconds since 1970 by the kiosk's clock."""
+        return self.captured.utc + self.consent.storage.seconds
+
+
+def read(plain: bytes, claims: sealing.Claims) -> Report:
+    """Decode an opened report and hold it against its record's claims.
+
+    Raises ConsentMismatchError when the consent inside is not the one bound outside, and what `from_cbor` raises.
+    """
+    report = from_cbor(plain, Report)
+    if report.consent_hash != claims.consent_hash:
+        raise ConsentMismatchError("the consent inside is not the one that the record was bound to")
+    return report

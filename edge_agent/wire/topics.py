@@ -1,0 +1,59 @@
+"""MQTT topics and the ids in them. `homeward/1/<fleet>/<kiosk>/<channel>`; see docs/wire-format.md."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from edge_agent.errors import MalformedError
+
+ROOT: Final = "homeward/1"
+_ID: Final = re.compile(r"[a-z0-9-]{1,32}")  # no '.', '+', '#' or '/': each has a meaning for some broker
+
+
+class Channel(StrEnum):
+    """What a topic carries."""
+
+    RECORDS = "records"  # kiosk up: a sealed record
+    RECEIPTS = "receipts"  # intake down: a signed receipt
+    STATUS = "status"  # kiosk up, also its will
+    ORDERS = "orders"  # fleet down: signed orders
+
+
+def check_id(text: str) -> str:
+    """Return `text` when it can be a fleet's, a kiosk's or a claim's id; else raise MalformedError."""
+    if not _ID.fullmatch(text):
+        raise MalformedError(f"{text[:40]!r} is no id: 1 to 32 of a-z, 0-9 and '-'")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One kiosk of one fleet."""
+
+    fleet: str
+    kiosk: str
+
+    def __post_init__(self) -> None:
+        check_id(self.fleet)
+        check_id(self.kiosk)
+
+    def topic(self, channel: Channel) -> str:
+        """Name this kiosk's topic of a channel."""
+        return f"{ROOT}/{self.fleet}/{self.kiosk}/{channel}"
+
+
+def parse(topic: str) -> tuple[Address, Channel]:
+    """Take a topic apart. Raises MalformedError for any that is not ours."""
+    match topic.split("/"):
+        case ["homeward", "1", fleet, kiosk, channel] if channel in set(Channel):
+            return Address(fleet, kiosk), Channel(channel)
+        case _:
+            raise MalformedError(f"{topic[:120]!r} is none of our topics")
+
+
+def of_every_kiosk(fleet: str, channel: Channel) -> str:
+    """Name the topic filter that a central server subscribes to."""
+    return f"{ROOT}/{check_id(fleet)}/+/{channel}"
