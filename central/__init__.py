@@ -1,0 +1,1 @@
+"""What a central server runs: the intake that receives, the desk that opens."""

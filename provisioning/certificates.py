@@ -1,0 +1,166 @@
+"""X.509 for TLS: the fleet's device CA, and the certificates of kiosks, servers and the broker.
+
+A client's common name is its id, which is also its MQTT client id and its level in the topics, so that a broker's ACL
+can go by it. Ids are `[a-z0-9-]{1,32}`, enforced here: no broker has to escape one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from edge_agent.errors import KeyFileError
+from edge_agent.wire.topics import check_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEVICE_LIFETIME: Final = dt.timedelta(days=90)
+AUTHORITY_LIFETIME: Final = dt.timedelta(days=3650)
+_CLOCK_SLACK: Final = dt.timedelta(hours=1)  # a kiosk's clock may be a little behind
+
+
+def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Encode a private key as unencrypted PKCS #8 in PEM. Whoever writes it sees to the file's mode."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A certificate with its private key, both PEM."""
+
+    certificate: bytes
+    key: bytes
+
+
+class Authority:
+    """The fleet's device CA: P-256, path length 0."""
+
+    def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+        self._certificate = certificate
+        self._key = key
+
+    @classmethod
+    def create(cls, fleet: str, now: dt.datetime) -> Authority:
+        """Make a new CA for a fleet, valid from `now` (UTC)."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = _name(f"Homeward fleet {check_id(fleet)}")
+        certificate = (
+            _builder(name, name, key.public_key(), now, AUTHORITY_LIFETIME)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(certifies=True), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        return cls(certificate, key)
+
+    @classmethod
+    def load(cls, identity: Identity) -> Authority:
+        """Take up a CA again. Raises KeyFileError."""
+        try:
+            certificate = x509.load_pem_x509_certificate(identity.certificate)
+            key = load_pem_private_key(identity.key, password=None)
+        except (ValueError, TypeError) as fault:
+            raise KeyFileError(f"the CA's certificate or key can't be read: {fault}") from fault
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or certificate.public_key() != key.public_key():
+            raise KeyFileError("the CA's key does not belong to its certificate")
+        return cls(certificate, key)
+
+    @property
+    def identity(self) -> Identity:
+        """The CA's own certificate and key, to be kept safe."""
+        return Identity(self.pem, private_pem(self._key))
+
+    @property
+    def pem(self) -> bytes:
+        """The CA's certificate, to be given away."""
+        return self._certificate.public_bytes(Encoding.PEM)
+
+    def client(self, client_id: str, now: dt.datetime, lifetime: dt.timedelta = DEVICE_LIFETIME) -> Identity:
+        """Make a key and a client certificate for a kiosk or a central server."""
+        names = [x509.DNSName(check_id(client_id))]
+        return self._issue(client_id, names, ExtendedKeyUsageOID.CLIENT_AUTH, now, lifetime)
+
+    def server(self, hosts: list[str], now: dt.datetime, lifetime: dt.timedelta = DEVICE_LIFETIME) -> Identity:
+        """Make a key and a server certificate for a broker that answers at `hosts` (names or addresses)."""
+        names = [_general_name(host) for host in hosts]
+        return self._issue(hosts[0], names, ExtendedKeyUsageOID.SERVER_AUTH, now, lifetime)
+
+    def _issue(
+        self,
+        common_name: str,
+        names: Sequence[x509.GeneralName],
+        use: x509.ObjectIdentifier,
+        now: dt.datetime,
+        lifetime: dt.timedelta,
+    ) -> Identity:
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            _builder(_name(common_name), self._certificate.subject, key.public_key(), now, lifetime)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(certifies=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,
+            )
+            .sign(self._key, hashes.SHA256())
+        )
+        return Identity(certificate.public_bytes(Encoding.PEM), private_pem(key))
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    now: dt.datetime,
+    lifetime: dt.timedelta,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _CLOCK_SLACK)
+        .not_valid_after(now + lifetime)
+    )
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _usage(*, certifies: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not certifies,
+        key_cert_sign=certifies,
+        crl_sign=certifies,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

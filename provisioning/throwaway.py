@@ -1,0 +1,155 @@
+"""A fleet that lives for an hour in one directory: for the demonstration, the tests and the benchmarks.
+
+It is made of the same parts as a real one (CA, root, bundle, registry, broker settings), but its private keys lie
+unprotected beside each other, which a real fleet's never do.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from edge_agent.wire import bundle, registry
+from edge_agent.wire.consent import Controller
+from edge_agent.wire.keys import SoftwareSigner
+from provisioning import mosquitto
+from provisioning.certificates import Authority, Identity, private_pem
+from provisioning.files import PRIVATE, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from edge_agent.wire.bundle import Recipient
+
+INTAKE: Final = "intake-1"
+_LIFETIME: Final = dt.timedelta(days=1)
+_YEAR_S: Final = 365 * 86_400
+
+
+def free_port() -> int:
+    """Find a TCP port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class ThrowawayFleet:
+    """A fleet's keys, with methods that write what each program needs."""
+
+    directory: Path
+    recipients: Sequence[Recipient]
+    name: str = "demo"
+    port: int = field(default_factory=free_port)
+    now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+
+    def __post_init__(self) -> None:
+        """Make the keys; write the broker's files and those of the intake."""
+        self.authority = Authority.create(self.name, self.now)
+        self.root, self.order_signer, self.receipt_signer = (SoftwareSigner.generate() for _ in range(3))
+        self.kiosks: dict[str, SoftwareSigner] = {}
+        self.revoked: dict[str, int] = {}
+        self._registry_version = 0
+        self.bundle = self._sign_bundle()
+        self._write_broker()
+        self._write_trust(self.directory / "intake")
+        self._write_identity(self.directory / "intake", INTAKE)
+        write(
+            self.directory / "intake" / "receipt.key",
+            private_pem(self.receipt_signer.private_key),
+            mode=PRIVATE,
+        )
+        self.write_registry()
+
+    @property
+    def broker_settings(self) -> Path:
+        """mosquitto.conf."""
+        return self.directory / "broker" / "mosquitto.conf"
+
+    @property
+    def registry_file(self) -> Path:
+        """The signed registry that intake and desk read."""
+        return self.directory / "intake" / "registry.cose"
+
+    @property
+    def intake_settings(self) -> Path:
+        """The intake's TOML."""
+        return self.directory / "intake" / "intake.toml"
+
+    def kiosk_directory(self, kiosk: str) -> Path:
+        """Where a kiosk's files are."""
+        return self.directory / "kiosks" / kiosk
+
+    def add_kiosk(self, kiosk: str) -> Path:
+        """Make a kiosk's keys and files, register it, and return its directory."""
+        here = self.kiosk_directory(kiosk)
+        signer = SoftwareSigner.generate()
+        self.kiosks[kiosk] = signer
+        self._write_trust(here)
+        self._write_identity(here, kiosk)
+        write(here / "signing.key", private_pem(signer.private_key), mode=PRIVATE)
+        (here / "shared").mkdir(exist_ok=True)
+        self.write_registry()
+        return here
+
+    def revoke(self, kiosk: str) -> None:
+        """Take a kiosk out of the registry's trust."""
+        self.revoked[kiosk] = int(self.now.timestamp())
+        self.write_registry()
+
+    def write_registry(self) -> None:
+        """Sign the registry anew, one version on."""
+        self._registry_version += 1
+        keys = [
+            registry.RegisteredKey(kiosk=kiosk, key=signer.public_key, revoked_at=self.revoked.get(kiosk))
+            for kiosk, signer in self.kiosks.items()
+        ]
+        content = registry.RegistryContent(
+            fleet=self.name, version=self._registry_version, issued_at=int(self.now.timestamp()), keys=keys
+        )
+        write(self.registry_file, registry.sign(content, self.order_signer))
+
+    def client(self, client_id: str) -> Identity:
+        """Make a TLS identity of the fleet's CA."""
+        return self.authority.client(client_id, self.now, _LIFETIME)
+
+    def _write_broker(self) -> None:
+        here = self.directory / "broker"
+        server = self.authority.server(["127.0.0.1", "localhost"], self.now, _LIFETIME)
+        write(here / "ca.pem", self.authority.pem)
+        write(here / "server.pem", server.certificate)
+        write(here / "server.key", server.key, mode=PRIVATE)
+        write(here / "acl", mosquitto.acl(self.name, [INTAKE]), mode=PRIVATE)
+        (here / "data").mkdir(exist_ok=True)
+        listener = mosquitto.Broker("127.0.0.1", self.port, here, run_as=getpass.getuser())
+        write(here / "mosquitto.conf", mosquitto.settings(listener))
+
+    def _write_identity(self, here: Path, client_id: str) -> None:
+        identity = self.client(client_id)
+        write(here / "tls.pem", identity.certificate)
+        write(here / "tls.key", identity.key, mode=PRIVATE)
+
+    def _write_trust(self, here: Path) -> None:
+        write(here / "ca.pem", self.authority.pem)
+        write(here / "root.pub", self.root.public_key.hex() + "\n")
+        write(here / "bundle.cose", self.bundle)
+
+    def _sign_bundle(self) -> bytes:
+        now = int(self.now.timestamp())
+        content = bundle.Bundle(
+            fleet=self.name,
+            version=1,
+            issued_at=now,
+            expires_at=now + _YEAR_S,
+            controller=Controller(name="A demonstration NGO", contact="+00 000 0000"),
+            jurisdiction="demonstration",
+            recipients=list(self.recipients),
+            receipt_keys=[self.receipt_signer.public_key],
+            order_keys=[self.order_signer.public_key],
+        )
+        return bundle.sign(content, self.root)
