@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -118,6 +118,7 @@ class ConsentRecord(
     Document,
     frozen=True,
     kw_only=True,
+    omit_defaults=False,  # it names the standard it conforms to wherever it goes
     rename={
         "conforms_to": "dct:conformsTo",
         "identifier": "dct:identifier",
@@ -136,7 +137,7 @@ class ConsentRecord(
 ):
     """Everything that was asked and answered in one session."""
 
-    conforms_to: Text = CONFORMS_TO
+    conforms_to: Literal["https://w3id.org/dpv/guides/consent-27560"] = CONFORMS_TO
     identifier: Annotated[str, msgspec.Meta(pattern=r"^urn:uuid:[0-9a-f-]{36}$")]
     language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
     subject: Subject

@@ -1,13 +1,15 @@
 """The two kinds of keys: P-256 that signs, X-Wing that opens. Bytes in, bytes out.
 
 A signing key's public half is the uncompressed point of 65 bytes (SEC 1, 2.3.3). A recipient's public half is X-Wing's:
-the ML-KEM-768 encapsulation key of 1,184 bytes, then the X25519 key of 32. A recipient's private half is X-Wing's two
-seeds: 64 bytes for ML-KEM (FIPS 203, d then z), then 32 for X25519.
+the ML-KEM-768 encapsulation key of 1,184 bytes, then the X25519 key of 32. Its private half is X-Wing's seed of 32
+bytes; SHAKE256 makes of it the 64 bytes of ML-KEM (FIPS 203, d then z) and the 32 of X25519
+(draft-connolly-cfrg-xwing-kem, 5.2), so that any HPKE library takes it as it is.
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -24,10 +26,12 @@ KID_BYTES: Final = 8
 SIGNATURE_BYTES: Final = 64
 POINT_BYTES: Final = 65
 RECIPIENT_PUBLIC_BYTES: Final = 1184 + 32
-RECIPIENT_PRIVATE_BYTES: Final = 64 + 32
+RECIPIENT_PRIVATE_BYTES: Final = 32
 _COORDINATE: Final = 32
+_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256: SEC 2, 2.4.2
 _MLKEM_PUBLIC: Final = 1184
 _MLKEM_SEED: Final = 64
+_CURVE_SEED: Final = 32
 
 
 def kid(public_key: bytes) -> bytes:
@@ -44,7 +48,7 @@ class Signer(Protocol):
         ...
 
     def sign(self, data: bytes) -> bytes:
-        """Sign with ECDSA and SHA-256: 64 bytes, r then s (RFC 9053, 2.1)."""
+        """Sign with ECDSA and SHA-256: 64 bytes as `signature_bytes` gives them."""
         ...
 
 
@@ -74,12 +78,21 @@ class SoftwareSigner:
 
     def sign(self, data: bytes) -> bytes:
         """Sign with ECDSA and SHA-256: 64 bytes, r then s."""
-        r, s = decode_dss_signature(self._key.sign(data, ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(_COORDINATE, "big") + s.to_bytes(_COORDINATE, "big")
+        return signature_bytes(self._key.sign(data, ec.ECDSA(hashes.SHA256())))
+
+
+def signature_bytes(der: bytes) -> bytes:
+    """Give an ECDSA signature as COSE carries it: r then s (RFC 9053, 2.1), s the smaller of its two values.
+
+    ECDSA takes s and its negative alike. We take the smaller alone, so that nobody on the way can make other bytes,
+    with another hash than the receipt will name, out of a record that verifies.
+    """
+    r, s = decode_dss_signature(der)
+    return r.to_bytes(_COORDINATE, "big") + min(s, _ORDER - s).to_bytes(_COORDINATE, "big")
 
 
 def verify(public_key: bytes, data: bytes, signature: bytes) -> None:
-    """Verify an ECDSA signature of 64 bytes under a point of 65 bytes.
+    """Verify an ECDSA signature of 64 bytes, as `signature_bytes` gives it, under a point of 65 bytes.
 
     Raises SignatureError when it does not hold, MalformedError when `public_key` is no point of the curve.
     """
@@ -88,6 +101,8 @@ def verify(public_key: bytes, data: bytes, signature: bytes) -> None:
     except ValueError as fault:
         raise MalformedError("a public key that is no point of P-256") from fault
     r, s = int.from_bytes(signature[:_COORDINATE], "big"), int.from_bytes(signature[_COORDINATE:], "big")
+    if s > _ORDER // 2:
+        raise SignatureError("the signature is not in its one form, with the smaller s")
     try:
         point.verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
     except InvalidSignature as fault:
@@ -124,7 +139,7 @@ class RecipientPublicKey:
 class RecipientPrivateKey:
     """Opens what was sealed to one recipient. Lives on a caseworker's computer alone."""
 
-    raw: bytes  # 96 bytes
+    raw: bytes  # 32 bytes
 
     def __post_init__(self) -> None:
         if len(self.raw) != RECIPIENT_PRIVATE_BYTES:
@@ -133,10 +148,7 @@ class RecipientPrivateKey:
     @classmethod
     def generate(cls) -> RecipientPrivateKey:
         """Make a new key."""
-        return cls(
-            mlkem.MLKEM768PrivateKey.generate().private_bytes_raw()
-            + x25519.X25519PrivateKey.generate().private_bytes_raw()
-        )
+        return cls(secrets.token_bytes(RECIPIENT_PRIVATE_BYTES))
 
     @property
     def public_key(self) -> RecipientPublicKey:
@@ -149,7 +161,8 @@ class RecipientPrivateKey:
         return MLKEM768X25519PrivateKey(*self._halves())
 
     def _halves(self) -> tuple[mlkem.MLKEM768PrivateKey, x25519.X25519PrivateKey]:
+        seeds = hashlib.shake_256(self.raw).digest(_MLKEM_SEED + _CURVE_SEED)
         return (
-            mlkem.MLKEM768PrivateKey.from_seed_bytes(self.raw[:_MLKEM_SEED]),
-            x25519.X25519PrivateKey.from_private_bytes(self.raw[_MLKEM_SEED:]),
+            mlkem.MLKEM768PrivateKey.from_seed_bytes(seeds[:_MLKEM_SEED]),
+            x25519.X25519PrivateKey.from_private_bytes(seeds[_MLKEM_SEED:]),
         )

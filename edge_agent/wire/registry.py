@@ -45,6 +45,11 @@ class RegistryContent(Document, frozen=True, kw_only=True):
     issued_at: Seconds
     keys: list[RegisteredKey]
 
+    def __post_init__(self) -> None:
+        """Refuse a key that is there twice: it would be two kiosks', or revoked and not."""
+        if len({entry.key for entry in self.keys}) != len(self.keys):
+            raise ValueError("a key that is there twice")
+
 
 class Registry:
     """A registry whose signature was verified, indexed by kid."""
