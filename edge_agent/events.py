@@ -10,7 +10,7 @@ import json
 import sys
 
 
-def emit(event: str, **facts: str | float | bool | None | list[str]) -> None:
+def emit(event: str, **facts: str | float | bool | list[str] | None) -> None:
     """Say that something happened. Keys and the event's name are stable; people and programs read them."""
     sys.stdout.write(json.dumps({"event": event, **facts}, ensure_ascii=False) + "\n")
     sys.stdout.flush()

@@ -6,7 +6,6 @@ events. Each connection is a new paho client: what is on its way lives in the ou
 
 from __future__ import annotations
 
-import queue
 import socket
 import ssl
 import threading
@@ -22,6 +21,8 @@ from edge_agent.errors import BrokerError
 from edge_agent.wire.topics import Address, Channel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from paho.mqtt.client import ConnectFlags, DisconnectFlags
     from paho.mqtt.reasoncodes import ReasonCode
 
@@ -89,10 +90,13 @@ def split_address(text: str) -> tuple[str, int]:
 
 
 class Uplink:
-    """One kiosk's connection to whichever of its brokers answers. Events come out of `events`, in order."""
+    """One kiosk's connection to whichever of its brokers answers.
 
-    def __init__(self, link: Link, address: Address, will: bytes) -> None:
-        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    `tell` is called with each event, in order, from threads of ours: it must be quick and must not call back.
+    """
+
+    def __init__(self, link: Link, address: Address, will: bytes, tell: Callable[[Event], None]) -> None:
+        self._emit = tell
         self._link = link
         self._address = address
         self._will = will
@@ -148,7 +152,7 @@ class Uplink:
             if reason is None:
                 self._on_the_wire[info.mid] = record_id
         if reason is not None and record_id is not None:
-            self.events.put(Acknowledged(record_id, reason))
+            self._emit(Acknowledged(record_id, reason))
         return True
 
     def _make_client(self) -> Client:
@@ -185,7 +189,7 @@ class Uplink:
 
     def _tell(self, client: Client, event: Event) -> None:
         if client is self._client:  # a client that was let go has no say
-            self.events.put(event)
+            self._emit(event)
 
     def _on_connect(
         self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None

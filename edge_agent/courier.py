@@ -1,0 +1,318 @@
+"""homeward-courier: takes sealed records out of the outbox and brings them to the broker, until a signed receipt.
+
+It has the network, the TLS key and sealed bytes. It never sees the camera, the signing key or a plain pixel. What to
+send when is decided in `delivery`; here the parts meet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import secrets
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+
+from edge_agent import __version__, config, delivery
+from edge_agent.errors import BrokerError, HomewardError, OutboxError, SettingsError, WireError
+from edge_agent.events import emit
+from edge_agent.hardware.clock import SystemClock
+from edge_agent.hardware.watchdog import SystemdWatchdog
+from edge_agent.outbox import Outbox
+from edge_agent.trust import TrustFile
+from edge_agent.uplink import Acknowledged, Arrived, Connected, Link, Lost, Uplink, split_address, tls_context
+from edge_agent.wire import receipts, status
+from edge_agent.wire.documents import to_cbor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
+
+    from edge_agent.config import KioskSettings
+    from edge_agent.ports import Clock
+    from edge_agent.uplink import Event
+
+_POLL_S: Final = 0.25  # how soon a new record in the outbox is seen
+_READ_AHEAD: Final = 600  # ids at once: more than delivery lets be unreceipted
+_FIRST_RETRY_S: Final = 1.0
+_LONGEST_RETRY_S: Final = 120.0
+_PACKET_OVERHEAD: Final = 512  # topic, properties and header of a publish, bytes, with room
+_PACKET_TOO_LARGE: Final = 0x95  # MQTT 5, 2.4
+_CLOCK_SLACK_S: Final = 86_400
+_THERMAL: Final = Path("/sys/class/thermal/thermal_zone0/temp")
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Somebody asked us to end."""
+
+
+class Courier:
+    """One run of the courier. `run` returns when told to stop."""
+
+    def __init__(self, settings: KioskSettings, clock: Clock, outbox: Outbox) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._outbox = outbox
+        self._trust = TrustFile(settings.trust)
+        self._valid_from = _valid_from(Path(settings.broker.certificate))
+        self._delivery = delivery.Delivery(
+            delivery.Pace(
+                settings.delivery.window, settings.delivery.receipt_timeout_s, settings.delivery.refused_again_s
+            ),
+            secrets.SystemRandom().random,
+        )
+        self._events: queue.SimpleQueue[Event | Stop] = queue.SimpleQueue()
+        self._uplink = Uplink(link(settings), settings.address, to_cbor(self._status(online=False)), self._events.put)
+        self._connected: Connected | None = None
+        self._connecting = False
+        self._retry_at = 0.0
+        self._retry_s = _FIRST_RETRY_S
+        self._status_at = 0.0
+        self._told_clock = False
+
+    def stop(self) -> None:
+        """Ask `run` to end; safe in a signal handler."""
+        self._events.put(Stop())
+
+    def run(self, watchdog: SystemdWatchdog) -> None:
+        """Deliver until told to stop. Raises OutboxError and BrokerError when nothing can be done about it here."""
+        watchdog.ready()
+        emit("ready", program="courier", kiosk=self._settings.kiosk)
+        stopped = False
+        while not stopped:
+            stopped = self._handle(list(self._drain()))
+            if not stopped:
+                self._connect_if_due()
+                self._send()
+                watchdog.beat("connected" if self._connected else "not connected")
+        if self._connected:
+            self._uplink.publish_status(to_cbor(self._status(online=False)))
+        self._uplink.close()
+        emit("stopped", program="courier")
+
+    # -- events --------------------------------------------------------------------------------------------------------
+
+    def _drain(self) -> Iterator[Event | Stop]:
+        """Give what happened, waiting for the first thing at most until something is due."""
+        wait = _POLL_S
+        if self._connected and (due := self._delivery.next_due(self._clock.monotonic())) is not None:
+            wait = min(wait, due)
+        try:
+            yield self._events.get(timeout=wait)
+            while True:
+                yield self._events.get_nowait()
+        except queue.Empty:
+            return
+
+    def _handle(self, events: Sequence[Event | Stop]) -> bool:
+        arrived: list[bytes] = []
+        for event in events:
+            match event:
+                case Connected():
+                    self._take_up(event)
+                case Lost():
+                    self._lose(event)
+                case Acknowledged(record_id, reason):
+                    if reason not in {0, self._delivery.problem}:
+                        emit("not_passed_on", reason=f"0x{reason:02x}")
+                    self._delivery.acknowledged(record_id, reason, self._clock.monotonic())
+                case Arrived(payload=payload):
+                    arrived.append(payload)
+                case Stop():
+                    self._receive(arrived)
+                    return True
+        self._receive(arrived)
+        return False
+
+    def _take_up(self, connected: Connected) -> None:
+        self._connected = connected
+        self._connecting = False
+        self._retry_s = _FIRST_RETRY_S
+        self._delivery.connected(connected.receive_maximum)
+        self._status_at = 0.0
+        emit("connected", receive_maximum=connected.receive_maximum)
+
+    def _lose(self, lost: Lost) -> None:
+        self._connected = None
+        self._connecting = False
+        self._delivery.disconnected()
+        if lost.final:
+            raise BrokerError(lost.reason, next_step="Use a broker that speaks MQTT 5 with QoS 1.")
+        self._retry_at = self._clock.monotonic() + self._retry_s * (0.75 + secrets.SystemRandom().random() / 2)
+        self._retry_s = min(self._retry_s * 2, _LONGEST_RETRY_S)
+        emit("not_connected", reason=lost.reason)
+
+    def _receive(self, arrived: Sequence[bytes]) -> None:
+        """Verify receipts; let go of what they cover, in one transaction."""
+        kept: dict[bytes, bytes] = {}
+        for payload in arrived:
+            try:
+                receipt = receipts.trust(payload, self._trust.current())
+            except WireError as fault:
+                emit("receipt_not_believed", code=fault.code)
+                continue
+            if receipt.kiosk != self._settings.kiosk:
+                emit("receipt_not_believed", code="another-kiosk")
+            elif receipt.kept:
+                kept[receipt.record_id] = receipt.sha256
+            else:
+                emit("quarantined", record=receipt.record_id.hex(), reason=receipt.reason)
+                self._delivery.quarantined(receipt.record_id, self._clock.monotonic())
+        for record_id in self._outbox.mark_receipted(kept):
+            self._delivery.settled(record_id)
+            emit("receipted", record=record_id.hex())
+
+    # -- acts ----------------------------------------------------------------------------------------------------------
+
+    def _connect_if_due(self) -> None:
+        if self._connected or self._connecting or self._clock.monotonic() < self._retry_at:
+            return
+        if self._clock.now().utc + _CLOCK_SLACK_S < self._valid_from:
+            # TLS would only say 'not yet valid'. Reports are taken all the same; they wait until time is known.
+            if not self._told_clock:
+                emit("waiting_for_the_clock")
+                self._told_clock = True
+            return
+        self._connecting = True
+        self._uplink.connect()
+
+    def _send(self) -> None:
+        if self._connected is None:
+            return
+        now = self._clock.monotonic()
+        if now >= self._status_at:
+            self._status_at = now + self._settings.delivery.status_every_s
+            self._uplink.publish_status(to_cbor(self._status(online=True)))
+        sent: list[bytes] = []
+        for record_id in self._delivery.due(self._outbox.waiting(_READ_AHEAD), now):
+            sealed = self._outbox.read(record_id)
+            limit = self._connected.maximum_packet_bytes
+            if limit is not None and len(sealed) + _PACKET_OVERHEAD > limit:
+                emit("not_passed_on", reason=f"0x{_PACKET_TOO_LARGE:02x}")
+                self._delivery.acknowledged(record_id, _PACKET_TOO_LARGE, now)
+                continue
+            if not self._uplink.publish_record(record_id, sealed):
+                break  # going down: Lost follows, and makes it due again
+            sent.append(record_id)
+        self._outbox.mark_sent(sent)
+
+    def _status(self, *, online: bool) -> status.Status:
+        backlog = self._outbox.backlog()
+        try:
+            health = Path(self._settings.health_file).read_bytes()
+        except OSError:
+            health = None
+        return status.Status(
+            kiosk=self._settings.kiosk,
+            online=online,
+            version=__version__,
+            health=health,
+            backlog=backlog.records,
+            backlog_bytes=backlog.bytes,
+            refused=self._delivery.refused,
+            free_bytes=_free_bytes(Path(self._settings.shared)),
+            temperature_c=_temperature(),
+        )
+
+
+def link(settings: KioskSettings) -> Link:
+    """Gather what the uplink needs. Raises BrokerError for an address that is none."""
+    return Link(
+        addresses=tuple(split_address(text) for text in settings.broker.addresses),
+        ca=settings.broker.ca,
+        certificate=settings.broker.certificate,
+        key=settings.broker.key,
+        keepalive_s=settings.delivery.keepalive_s,
+        session_expiry_s=settings.delivery.session_expiry_s,
+    )
+
+
+def _valid_from(certificate: Path) -> float:
+    try:
+        return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_before_utc.timestamp()
+    except (OSError, ValueError) as fault:
+        raise BrokerError(
+            f"our certificate {certificate} can't be read: {fault}", next_step="Enrol this kiosk again."
+        ) from fault
+
+
+def _free_bytes(directory: Path) -> int | None:
+    try:
+        facts = os.statvfs(directory)
+    except OSError:
+        return None
+    return facts.f_bavail * facts.f_frsize
+
+
+def _temperature() -> float | None:
+    try:
+        return int(_THERMAL.read_text(encoding="ascii")) / 1000
+    except (OSError, ValueError):  # no such sensor here
+        return None
+
+
+def _check(settings: KioskSettings) -> list[HomewardError]:
+    """Try everything that a run needs short of the network; return what is wrong."""
+    faults: list[HomewardError] = []
+    for attempt in (
+        lambda: tls_context(link(settings)),
+        lambda: _valid_from(Path(settings.broker.certificate)),
+        lambda: TrustFile(settings.trust),
+        lambda: Outbox.open(settings.outbox_file, settings.outbox).close(),
+    ):
+        try:
+            attempt()
+        except HomewardError as fault:
+            faults.append(fault)
+        except OSError as fault:
+            faults.append(SettingsError(str(fault), next_step="Check the file's place and rights."))
+    return faults
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the courier, or check its set-up."""
+    parser = argparse.ArgumentParser(prog="homeward-courier", description="Brings sealed reports to the broker.")
+    parser.add_argument("command", choices=("run", "check"), help="deliver until stopped; or only look for problems")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the kiosk's settings, TOML")
+    chosen = parser.parse_args(arguments)
+    try:
+        settings = config.load(chosen.config)
+        if chosen.command == "check":
+            faults = _check(settings)
+            for fault in faults:
+                sys.stderr.write(f"{fault.explain()}\n")
+            emit("checked", program="courier", problems=len(faults))
+            return 1 if faults else 0
+        return _run(settings)
+    except HomewardError as fault:
+        sys.stderr.write(f"homeward-courier: {fault.explain()}\n")
+        return 1
+
+
+def _run(settings: KioskSettings) -> int:
+    outbox = Outbox.open(settings.outbox_file, settings.outbox)
+    try:
+        courier = Courier(settings, SystemClock(), outbox)
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            courier.stop()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        courier.run(SystemdWatchdog())
+    except OutboxError:
+        emit("outbox_failed")
+        raise
+    finally:
+        outbox.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
