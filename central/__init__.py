@@ -1,1 +1,1 @@
-"""What a central server runs: the intake that receives, the desk that opens."""
+"""What a central server runs (`intake`), what a caseworker runs (`desk`), and what both read (`store`, `trust`)."""

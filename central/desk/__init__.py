@@ -1,0 +1,1 @@
+"""What a caseworker runs: it alone holds a key that opens a report."""

@@ -1,0 +1,204 @@
+"""What a store of sealed records does, as Protocols. Every store passes the contract tests in tests/contracts/store.
+
+A store never sees the inside of a record. It settles, in one transaction, what only it can know: whether a record is
+new, here already, or claims a place that other bytes have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from edge_agent.wire.sealing import Claims
+
+
+# -- What goes in ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A record that was verified. `sha256` is of `raw`, the sealed bytes."""
+
+    topic: str
+    raw: bytes
+    sha256: bytes
+    claims: Claims
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Bytes that could not be verified, and why: an error's code and its words.
+
+    `record_id` is what they name themselves, where they have the form of a record. `duplicate_if_held` is for bytes
+    whose only fault is that their kiosk was revoked: if they came before that, they are here.
+    """
+
+    topic: str
+    raw: bytes
+    sha256: bytes
+    reason: str
+    explanation: str
+    record_id: bytes | None = None
+    duplicate_if_held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a kiosk's chain has come, by its own signed word."""
+
+    epoch: bytes
+    highest_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A status message. `reach` is there when its health was verified, `doubt` (an error's code) when it failed."""
+
+    kiosk: str
+    online: bool
+    message: bytes
+    reach: Reach | None = None
+    doubt: str | None = None
+
+
+Entry = Sealed | Refusal | Heard
+
+
+class Fate(StrEnum):
+    """What became of an entry."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"  # exactly these bytes were here
+    REPLAYED = "replayed"  # its record id or its place in the chain is taken by other bytes: into quarantine
+    REFUSED = "refused"  # into quarantine
+    HEARD = "heard"
+
+
+# -- What comes out ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record in the store, without its bytes. Times are in seconds since 1970."""
+
+    record_id: bytes
+    kiosk: str
+    issued_at: int  # by the kiosk's clock
+    arrived_at: int  # by the intake's clock
+    sha256: bytes
+    size: int  # in bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A record's place in its kiosk's chain."""
+
+    epoch: bytes
+    seq: int
+    previous: bytes
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """Bytes in quarantine, without the bytes. Times are in seconds since 1970 by the intake's clock."""
+
+    number: int
+    topic: str
+    sha256: bytes
+    reason: str
+    explanation: str
+    first_at: int
+    last_at: int
+    arrivals: int
+    size: int  # in bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LatestStatus:
+    """The last status message of a kiosk, and when it came, in seconds since 1970 by the intake's clock."""
+
+    kiosk: str
+    online: bool
+    message: bytes
+    at: int
+    doubt: str | None
+
+
+class Reader(Protocol):
+    """Reads a store. All raise StoreError when it can't be read."""
+
+    def records(self) -> Iterator[Kept]:
+        """Go through all records, in the order of their arrival."""
+        ...
+
+    def sealed(self, record_id: bytes) -> bytes | None:
+        """Give a record's sealed bytes, None when there is no such record."""
+        ...
+
+    def kiosks(self) -> list[str]:
+        """Name every kiosk of which there is a record or a verified health, in order."""
+        ...
+
+    def chain(self, kiosk: str) -> list[Link]:
+        """Give the places of a kiosk's records, in the order of their arrival."""
+        ...
+
+    def reach(self, kiosk: str) -> Mapping[bytes, int]:
+        """Give the highest sequence number that the kiosk has vouched for, by epoch."""
+        ...
+
+    def quarantined(self) -> Iterator[Quarantined]:
+        """Go through the quarantine, in the order of first arrival."""
+        ...
+
+    def quarantined_bytes(self, number: int) -> bytes | None:
+        """Give the bytes of one entry of the quarantine, None when there is no such entry."""
+        ...
+
+    def statuses(self) -> list[LatestStatus]:
+        """Give the latest status of every kiosk, in the order of their names."""
+        ...
+
+    def close(self) -> None:
+        """Let go. Calling it twice is fine."""
+        ...
+
+
+class Store(Reader, Protocol):
+    """Reads and writes. One intake at a time writes into a store."""
+
+    def commit(self, entries: Sequence[Entry], at: int) -> list[Fate]:
+        """Keep all entries, or none, on disk; say what became of each, in order.
+
+        `at` is the time in seconds since 1970. When it returns, a power cut loses nothing of it. Raises StoreError
+        when nothing was kept.
+
+        - A record is stored once; its id, and its kiosk's epoch and sequence number, belong to its bytes for ever.
+        - The quarantine holds one entry for the same bytes by the same topic, however often they come; it ends when
+          they are stored after all.
+        """
+        ...
+
+    def floor(self, document: str) -> int:
+        """Give the lowest version of a signed document that is still taken: 1 when none was ever raised."""
+        ...
+
+    def raise_floor(self, document: str, version: int) -> None:
+        """Take no older version of a signed document from now on. A floor never sinks. Raises StoreError."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Use the store in a `with` statement."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        ...

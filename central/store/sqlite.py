@@ -1,0 +1,344 @@
+"""The store in one SQLite file: WAL and synchronous=FULL, one writer, any number of readers.
+
+One writer is held by a lock on the file beside it: SQLite up to 3.51.2 can lose a reset of the WAL when two connections
+write or checkpoint at once. Readers open the file read-only and never checkpoint.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from central.private_files import OWNER_ONLY
+from central.store.port import Fate, Heard, Kept, LatestStatus, Link, Quarantined, Refusal, Sealed
+from edge_agent.errors import ReplayError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from central.store.port import Entry
+
+VERSION: Final = 1
+_APPLICATION: Final = 0x48574D49  # 'HWMI': the file says what it is
+_WAIT_S: Final = 10.0
+
+# `number` grows with every arrival. The bytes stand last in each row, so that reading the rest leaves them alone.
+_SCHEMA: Final = """
+CREATE TABLE records (
+    number     INTEGER PRIMARY KEY,
+    record_id  BLOB NOT NULL UNIQUE,
+    kiosk      TEXT NOT NULL,
+    epoch      BLOB NOT NULL,
+    seq        INTEGER NOT NULL,
+    previous   BLOB NOT NULL,
+    sha256     BLOB NOT NULL,
+    issued_at  INTEGER NOT NULL,
+    arrived_at INTEGER NOT NULL,
+    sealed     BLOB NOT NULL,
+    UNIQUE (kiosk, epoch, seq)
+) STRICT;
+CREATE TABLE quarantine (
+    number      INTEGER PRIMARY KEY,
+    sha256      BLOB NOT NULL,
+    topic       TEXT NOT NULL,
+    reason      TEXT NOT NULL,
+    explanation TEXT NOT NULL,
+    first_at    INTEGER NOT NULL,
+    last_at     INTEGER NOT NULL,
+    arrivals    INTEGER NOT NULL,
+    bytes       BLOB NOT NULL,
+    UNIQUE (sha256, topic)
+) STRICT;
+CREATE TABLE statuses (
+    kiosk   TEXT PRIMARY KEY,
+    online  INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    doubt   TEXT,
+    message BLOB NOT NULL
+) STRICT;
+CREATE TABLE reaches (
+    kiosk       TEXT NOT NULL,
+    epoch       BLOB NOT NULL,
+    highest_seq INTEGER NOT NULL,
+    PRIMARY KEY (kiosk, epoch)
+) STRICT;
+CREATE TABLE floors (document TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT;
+"""
+
+INSERT_RECORD: Final = """
+INSERT INTO records (record_id, kiosk, epoch, seq, previous, sha256, issued_at, arrived_at, sealed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_QUARANTINE: Final = """
+INSERT INTO quarantine (sha256, topic, reason, explanation, first_at, last_at, arrivals, bytes)
+VALUES (?1, ?2, ?3, ?4, ?5, ?5, 1, ?6)
+ON CONFLICT (sha256, topic) DO UPDATE SET
+    reason = excluded.reason, explanation = excluded.explanation,
+    last_at = excluded.last_at, arrivals = arrivals + 1
+"""
+_RELEASE: Final = "DELETE FROM quarantine WHERE sha256 = ? AND topic = ?"
+_HEAR: Final = """
+INSERT INTO statuses (kiosk, online, at, doubt, message) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (kiosk) DO UPDATE SET
+    online = excluded.online, at = excluded.at, doubt = excluded.doubt, message = excluded.message
+"""
+_REACH: Final = """
+INSERT INTO reaches (kiosk, epoch, highest_seq) VALUES (?, ?, ?)
+ON CONFLICT (kiosk, epoch) DO UPDATE SET highest_seq = max(highest_seq, excluded.highest_seq)
+"""
+_RAISE_FLOOR: Final = """
+INSERT INTO floors (document, version) VALUES (?, ?)
+ON CONFLICT (document) DO UPDATE SET version = max(version, excluded.version)
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a database file for writing, made when it isn't there, the way that the store uses it: WAL, FULL."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
+    connection = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def open_store(path: Path) -> SqliteStore:
+    """Open a store for writing, made when it isn't there.
+
+    Raises StoreError when another intake has it, when it can't be opened, or is of another version.
+    """
+    with ExitStack() as resources:
+        _lock(path, resources)
+        with _explained(path):
+            connection = connect(path)
+            resources.callback(connection.close)
+            _prepare(path, connection)
+        return SqliteStore(path, connection, resources.pop_all())
+
+
+def open_reader(path: Path) -> SqliteReader:
+    """Open a store read-only. Raises StoreError when it isn't there, isn't one, or is of another version."""
+    if not path.exists():
+        raise StoreError(f"there is no store at {path}", next_step="Name the file that the intake writes.")
+    with ExitStack() as resources, _explained(path):
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_WAIT_S)
+        resources.callback(connection.close)
+        _check(path, connection)
+        return SqliteReader(path, connection, resources.pop_all())
+
+
+class SqliteReader:
+    """Reads a store that an intake may be writing at the same time. `resources` is closed with it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, resources: ExitStack) -> None:
+        self._path = path
+        self._connection = connection
+        self._resources = resources
+
+    def records(self) -> Iterator[Kept]:
+        """Go through all records, in the order of their arrival."""
+        query = "SELECT record_id, kiosk, issued_at, arrived_at, sha256, length(sealed) FROM records ORDER BY number"
+        yield from (Kept(*row) for row in self._rows(query))
+
+    def sealed(self, record_id: bytes) -> bytes | None:
+        """Give a record's sealed bytes, None when there is no such record."""
+        return self._bytes("SELECT sealed FROM records WHERE record_id = ?", record_id)
+
+    def kiosks(self) -> list[str]:
+        """Name every kiosk of which there is a record or a verified health, in order."""
+        return [
+            kiosk for (kiosk,) in self._rows("SELECT kiosk FROM records UNION SELECT kiosk FROM reaches ORDER BY 1")
+        ]
+
+    def chain(self, kiosk: str) -> list[Link]:
+        """Give the places of a kiosk's records, in the order of their arrival."""
+        query = "SELECT epoch, seq, previous, sha256 FROM records WHERE kiosk = ? ORDER BY number"
+        return [Link(*row) for row in self._rows(query, kiosk)]
+
+    def reach(self, kiosk: str) -> Mapping[bytes, int]:
+        """Give the highest sequence number that the kiosk has vouched for, by epoch."""
+        return dict(self._rows("SELECT epoch, highest_seq FROM reaches WHERE kiosk = ? ORDER BY rowid", kiosk))
+
+    def quarantined(self) -> Iterator[Quarantined]:
+        """Go through the quarantine, in the order of first arrival."""
+        query = """SELECT number, topic, sha256, reason, explanation, first_at, last_at, arrivals, length(bytes)
+                   FROM quarantine ORDER BY number"""
+        yield from (Quarantined(*row) for row in self._rows(query))
+
+    def quarantined_bytes(self, number: int) -> bytes | None:
+        """Give the bytes of one entry of the quarantine, None when there is no such entry."""
+        return self._bytes("SELECT bytes FROM quarantine WHERE number = ?", number)
+
+    def statuses(self) -> list[LatestStatus]:
+        """Give the latest status of every kiosk, in the order of their names."""
+        rows = self._rows("SELECT kiosk, online, message, at, doubt FROM statuses ORDER BY kiosk")
+        return [LatestStatus(kiosk, bool(online), message, at, doubt) for kiosk, online, message, at, doubt in rows]
+
+    def close(self) -> None:
+        """Let go. Calling it twice is fine."""
+        self._resources.close()
+
+    def __enter__(self) -> Self:
+        """Use it in a `with` statement."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def _rows(self, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        with _explained(self._path):
+            yield from self._connection.execute(query, values)
+
+    def _bytes(self, query: str, key: bytes | int) -> bytes | None:
+        row = next(self._rows(query, key), None)
+        found: bytes | None = row[0] if row else None
+        return found
+
+
+class SqliteStore(SqliteReader):
+    """The one writer of a store."""
+
+    def commit(self, entries: Sequence[Entry], at: int) -> list[Fate]:
+        """Keep all entries, or none, on disk; say what became of each, in order. See the port."""
+        with self._transaction():
+            return [self._keep(entry, at) for entry in entries]
+
+    def floor(self, document: str) -> int:
+        """Give the lowest version of a signed document that is still taken: 1 when none was ever raised."""
+        row = next(self._rows("SELECT version FROM floors WHERE document = ?", document), None)
+        return int(row[0]) if row else 1
+
+    def raise_floor(self, document: str, version: int) -> None:
+        """Take no older version of a signed document from now on. A floor never sinks. Raises StoreError."""
+        with self._transaction():
+            self._connection.execute(_RAISE_FLOOR, (document, version))
+
+    def _keep(self, entry: Entry, at: int) -> Fate:
+        match entry:
+            case Sealed():
+                return self._store(entry, at)
+            case Refusal():
+                return self._refuse(entry, at)
+            case Heard():
+                return self._hear(entry, at)
+
+    def _store(self, entry: Sealed, at: int) -> Fate:
+        if self._connection.execute(INSERT_RECORD, row_of(entry, at)).rowcount == 1:
+            self._connection.execute(
+                "DELETE FROM quarantine WHERE sha256 = ? AND topic = ?", (entry.sha256, entry.topic)
+            )
+            return Fate.STORED
+        if self._holds(entry.claims.record_id, entry.sha256):
+            return Fate.DUPLICATE
+        taken = "its record id, or its place in the chain, is taken by other bytes"
+        self._quarantine(Refusal(entry.topic, entry.raw, entry.sha256, ReplayError.code, taken), at)
+        return Fate.REPLAYED
+
+    def _refuse(self, entry: Refusal, at: int) -> Fate:
+        if entry.duplicate_if_held and entry.record_id and self._holds(entry.record_id, entry.sha256):
+            return Fate.DUPLICATE
+        self._quarantine(entry, at)
+        return Fate.REFUSED
+
+    def _hear(self, entry: Heard, at: int) -> Fate:
+        self._connection.execute(_HEAR, (entry.kiosk, entry.online, at, entry.doubt, entry.message))
+        if entry.reach is not None:
+            self._connection.execute(_REACH, (entry.kiosk, entry.reach.epoch, entry.reach.highest_seq))
+        return Fate.HEARD
+
+    def _quarantine(self, refusal: Refusal, at: int) -> None:
+        self._connection.execute(
+            _QUARANTINE,
+            (refusal.sha256, refusal.topic, refusal.reason, refusal.explanation, at, refusal.raw),
+        )
+
+    def _holds(self, record_id: bytes, sha256: bytes) -> bool:
+        query = "SELECT 1 FROM records WHERE record_id = ? AND sha256 = ?"
+        return self._connection.execute(query, (record_id, sha256)).fetchone() is not None
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        with _explained(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # some errors of SQLite end it themselves
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+def row_of(entry: Sealed, at: int) -> tuple[bytes, str, bytes, int, bytes, bytes, int, int, bytes]:
+    """Give the values for INSERT_RECORD."""
+    claims = entry.claims
+    return (
+        claims.record_id,
+        claims.kiosk,
+        claims.epoch,
+        claims.seq,
+        claims.previous,
+        entry.sha256,
+        claims.issued_at,
+        at,
+        entry.raw,
+    )
+
+
+def _prepare(path: Path, connection: sqlite3.Connection) -> None:
+    """Make the tables in a new file; raise StoreError for a file that is something else."""
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables == 0:
+        pragmas = f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {VERSION};"
+        connection.executescript(f"BEGIN; {_SCHEMA} {pragmas} COMMIT;")
+    _check(path, connection)
+
+
+def _check(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise StoreError when the file is no store, or one of another version."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != _APPLICATION:
+        raise StoreError(f"{path} is no store of an intake", next_step="Name the file that the intake writes.")
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if found != VERSION:
+        raise StoreError(
+            f"{path} is a store of version {found}, this program knows {VERSION}",
+            next_step="Use the program of the release that wrote it, or a newer one that can carry it over.",
+        )
+
+
+def _lock(path: Path, resources: ExitStack) -> None:
+    """Take the writer's lock; it ends with the process, however that ends."""
+    beside = path.with_name(f"{path.name}.lock")
+    try:
+        lock = os.open(beside, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
+    except OSError as fault:
+        raise StoreError(
+            f"{beside} can't be made: {fault.strerror}", next_step="Make its folder, for the intake's user to write in."
+        ) from fault
+    resources.callback(os.close, lock)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as fault:
+        raise StoreError(
+            f"another intake writes to {path}", next_step="Stop that one first; one intake writes to one store."
+        ) from fault
+
+
+@contextmanager
+def _explained(path: Path) -> Generator[None]:
+    """Turn the faults of SQLite and of the file system into ours."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as fault:
+        raise StoreError(
+            f"the store {path} fails: {fault}",
+            next_step="Check the disk's space and health and the file's rights; nothing was acknowledged.",
+        ) from fault

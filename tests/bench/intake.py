@@ -1,0 +1,126 @@
+"""The intake's core against bare inserts: verify, commit and receipt, beside nothing but the same rows.
+
+Both write records of 40 KB in batches of 50 into a SQLite file with WAL and synchronous=FULL on the same disk, round by
+round in turn. `.venv/bin/python -m tests.bench.intake --json -` prints the figures as JSON lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from central.intake.core import MAX_BATCH, Arrival, Intake, judge
+from central.store import sqlite
+from central.store.port import Sealed
+from central.trust import Floor, LiveTrust
+from tests.unit.central.world import NOW, Fleet
+
+PROMISE = 0.5
+RECORD_BYTES = 40_960
+BATCHES_A_ROUND = 4
+
+
+class Silence:
+    """A carrier that costs nothing: the network is no part of this figure."""
+
+    def publish(self, letters):
+        assert len(letters) == MAX_BATCH
+
+    def acknowledge(self, arrivals):
+        assert len(arrivals) == MAX_BATCH
+
+
+@dataclass
+class Round:
+    """Seconds that the same records took."""
+
+    bare_s: float
+    intake_s: float
+
+
+def measure(folder: Path, rounds: int) -> list[Round]:
+    fleet = Fleet()
+    kiosk = fleet.add("kiosk-1")
+    trust = LiveTrust(fleet.write_trust(folder / "trust"), Floor(), refused=lambda fault: sys.exit(fault.what))
+    registry = trust.current().registry
+    sqlite.open_store(folder / "bare.sqlite").close()  # the same tables and indexes
+    bare = sqlite.connect(folder / "bare.sqlite")
+    measured = []
+    with sqlite.open_store(folder / "intake.sqlite") as store:
+        intake = Intake(store, trust, fleet.receipts, clock=lambda: NOW)
+        for number in range(rounds + 1):  # the first warms both up
+            batches = [
+                [
+                    Arrival(kiosk.topic(), kiosk.next(b"\x59\xa0\x00" + secrets.token_bytes(RECORD_BYTES)), None)
+                    for _ in range(MAX_BATCH)
+                ]
+                for _ in range(BATCHES_A_ROUND)
+            ]
+            rows = [[row(arrival, registry) for arrival in batch] for batch in batches]
+            runs = [lambda: insert(bare, rows), lambda: take(intake, batches)]
+            times = {}
+            for which in (0, 1) if number % 2 else (1, 0):
+                start = time.perf_counter()
+                runs[which]()
+                times[which] = time.perf_counter() - start
+            if number:
+                measured.append(Round(times[0], times[1]))
+    bare.close()
+    return measured
+
+
+def row(arrival, registry):
+    entry = judge(arrival.topic, arrival.payload, registry)
+    assert isinstance(entry, Sealed)
+    return sqlite.row_of(entry, NOW)
+
+
+def insert(bare, rows):
+    for batch in rows:
+        bare.execute("BEGIN IMMEDIATE")
+        bare.executemany(sqlite.INSERT_RECORD, batch)
+        bare.execute("COMMIT")
+
+
+def take(intake, batches):
+    for batch in batches:
+        intake.take(batch, Silence())
+
+
+def figures(rounds: list[Round]) -> list[dict[str, object]]:
+    records = MAX_BATCH * BATCHES_A_ROUND
+    bare = records / statistics.median(r.bare_s for r in rounds)
+    intake = records / statistics.median(r.intake_s for r in rounds)
+    ratio = round(statistics.median(r.bare_s / r.intake_s for r in rounds), 3)
+    return [
+        {"name": "intake_records_per_s", "value": round(intake), "target": None, "holds": None, "unit": "records/s"},
+        {"name": "intake_bare_inserts_per_s", "value": round(bare), "target": None, "holds": None, "unit": "records/s"},
+        {"name": "intake_over_bare_inserts", "value": ratio, "target": PROMISE, "holds": ratio >= PROMISE, "unit": "x"},
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", default="-", help="where to write the JSON lines; - is standard output")
+    parser.add_argument("--rounds", type=int, default=9, help="how many rounds of 200 records")
+    parser.add_argument(
+        "--folder", type=Path, default=None, help="where to put the files (default: a temporary folder)"
+    )
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+        lines = "".join(json.dumps(figure) + "\n" for figure in figures(measure(Path(folder), given.rounds)))
+    if given.json == "-":
+        sys.stdout.write(lines)
+    else:
+        Path(given.json).write_text(lines, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
