@@ -63,11 +63,12 @@ class Notice(Document, frozen=True, kw_only=True, rename={"identifier": "dct:ide
     sha256: Sha256
 
 
-class Indication(
+class Answer(
     Document,
     frozen=True,
     kw_only=True,
     rename={
+        "purpose": "dpv:hasPurpose",
         "by": "dpv:isIndicatedBy",
         "at": "dpv:isIndicatedAtTime",
         "status": "dpv:hasConsentStatus",
@@ -75,22 +76,17 @@ class Indication(
         "held_ms": "homeward:heldMilliseconds",
     },
 ):
-    """One answer. `at` is in seconds since 1970 by the kiosk's clock, `held_ms` how long the button was held."""
+    """One question, put to one person, and the answer.
 
+    `at` is in seconds since 1970 by the kiosk's clock, `held_ms` how long the button was held.
+    """
+
+    purpose: Purpose
     by: Role
     at: Seconds
     status: Status
     method: Text
     held_ms: Annotated[int, msgspec.Meta(ge=0, le=600_000)]
-
-
-class PurposeAnswer(
-    Document, frozen=True, kw_only=True, rename={"purpose": "dpv:hasPurpose", "indication": "homeward:hasIndication"}
-):
-    """One purpose that was asked, and the answer."""
-
-    purpose: Purpose
-    indication: Indication
 
 
 class Controller(Document, frozen=True, kw_only=True, rename={"name": "dct:title", "contact": "dpv:hasContact"}):
@@ -106,7 +102,7 @@ class Storage(
     """Where it is kept, and for how long (an ISO 8601 duration in days, `P180D`)."""
 
     location: Text
-    duration: Annotated[str, msgspec.Meta(pattern=r"^P[1-9][0-9]{0,4}D$")]
+    duration: Annotated[str, msgspec.Meta(pattern=r"^P[1-9][0-9]{0,4}D\Z")]
 
     @property
     def seconds(self) -> int:
@@ -125,8 +121,7 @@ class ConsentRecord(
         "language": "dct:language",
         "subject": "dpv:hasDataSubject",
         "notice": "dpv:hasNotice",
-        "purposes": "homeward:asked",
-        "agreements": "homeward:agreements",
+        "answers": "homeward:asked",
         "personal_data": "dpv:hasPersonalData",
         "controller": "dpv:hasDataController",
         "recipients": "dpv:hasRecipient",
@@ -138,12 +133,11 @@ class ConsentRecord(
     """Everything that was asked and answered in one session."""
 
     conforms_to: Literal["https://w3id.org/dpv/guides/consent-27560"] = CONFORMS_TO
-    identifier: Annotated[str, msgspec.Meta(pattern=r"^urn:uuid:[0-9a-f-]{36}$")]
-    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+    identifier: Annotated[str, msgspec.Meta(pattern=r"^urn:uuid:[0-9a-f-]{36}\Z")]
+    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")]
     subject: Subject
     notice: Notice
-    purposes: Annotated[list[PurposeAnswer], msgspec.Meta(min_length=1, max_length=8)]
-    agreements: Annotated[list[Indication], msgspec.Meta(min_length=1, max_length=4)]
+    answers: Annotated[list[Answer], msgspec.Meta(min_length=1, max_length=8)]
     personal_data: list[Text]
     controller: Controller
     recipients: Annotated[list[Text], msgspec.Meta(min_length=1, max_length=16)]
@@ -153,20 +147,21 @@ class ConsentRecord(
 
     def __post_init__(self) -> None:
         """Refuse a record that does not say what red line 3 asks for."""
-        asked = [answer.purpose for answer in self.purposes]
-        if len(set(asked)) != len(asked) or asked[0] is not Purpose.TRACING:
-            raise ValueError("each purpose is asked once, tracing first")
-        roles = [agreement.by for agreement in self.agreements]
-        if roles[0] is not Role.DATA_SUBJECT or len(set(roles)) != len(roles):
-            raise ValueError("the person's own agreement comes first, and each role answers once")
-        adults_beside = len(roles) - 1
-        if adults_beside != (1 if self.subject is Subject.CHILD else 0):
-            raise ValueError("a child agrees together with one adult, an adult alone")
+        asked = [(answer.purpose, answer.by) for answer in self.answers]
+        if len(set(asked)) != len(asked) or asked[0] != (Purpose.TRACING, Role.DATA_SUBJECT):
+            raise ValueError("each question is put once to each, tracing to the person themselves first")
+        if len(self.parties) != (2 if self.subject is Subject.CHILD else 1):
+            raise ValueError("a child is asked together with one adult, an adult alone")
+
+    @property
+    def parties(self) -> set[Role]:
+        """Everybody who was asked."""
+        return {answer.by for answer in self.answers}
 
     def allows(self, purpose: Purpose) -> bool:
-        """Whether this purpose was agreed to, by everyone who had to."""
-        given = any(a.purpose is purpose and a.indication.status is Status.GIVEN for a in self.purposes)
-        return given and all(agreement.status is Status.GIVEN for agreement in self.agreements)
+        """Whether everybody who was asked agreed to this purpose. No answer is a no."""
+        agreed = {a.by for a in self.answers if a.purpose is purpose and a.status is Status.GIVEN}
+        return agreed == self.parties
 
 
 def consent_hash(consent: ConsentRecord, salt: bytes) -> bytes:
