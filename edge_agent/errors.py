@@ -77,6 +77,18 @@ class OutboxFullError(OutboxError):
     code = "outbox-full"
 
 
+class OutboxDamagedError(OutboxError):
+    """The outbox's file is damaged. It leaves the outbox only when a salvaged file is damaged at once again."""
+
+    code = "outbox-damaged"
+
+
+class ReceiptCodeError(LocalError):
+    """What somebody typed is not a receipt code, or has a slip in it."""
+
+    code = "receipt-code"
+
+
 class KeyFileError(LocalError):
     """A key file is missing, damaged, readable by others, or its passphrase is wrong."""
 
