@@ -18,7 +18,7 @@ from edge_agent.wire import cose, sealing
 from edge_agent.wire.consent import Controller, Seconds, Text
 from edge_agent.wire.documents import Document, from_cbor, to_cbor
 from edge_agent.wire.keys import POINT_BYTES, RECIPIENT_PUBLIC_BYTES, RecipientPublicKey, Signer, kid
-from edge_agent.wire.topics import check_id
+from edge_agent.wire.topics import Id
 
 TYPE: Final = cose.media_type("bundle")
 PublicPoint = Annotated[bytes, msgspec.Meta(min_length=POINT_BYTES, max_length=POINT_BYTES)]
@@ -43,7 +43,7 @@ class Recipient(Document, frozen=True, kw_only=True):
 class Bundle(Document, frozen=True, kw_only=True):
     """The content. Times are in seconds since 1970."""
 
-    fleet: Text
+    fleet: Id
     version: Annotated[int, msgspec.Meta(ge=1)]
     issued_at: Seconds
     expires_at: Seconds
@@ -54,8 +54,7 @@ class Bundle(Document, frozen=True, kw_only=True):
     order_keys: Keys
 
     def __post_init__(self) -> None:
-        """Refuse a bundle without an escrow, with a key twice, or for something that is no fleet."""
-        check_id(self.fleet)
+        """Refuse a bundle without an escrow or with a key twice."""
         if len({recipient.key for recipient in self.recipients}) != len(self.recipients):
             raise ValueError("a recipient who is there twice")
         if not any(recipient.holder is Holder.ESCROW for recipient in self.recipients):

@@ -9,8 +9,9 @@ import msgspec
 
 from edge_agent.errors import RolledBackError, UnknownSignerError
 from edge_agent.wire import cose
-from edge_agent.wire.consent import Seconds, Text
+from edge_agent.wire.consent import Seconds
 from edge_agent.wire.documents import Document, from_cbor, to_cbor
+from edge_agent.wire.topics import Id
 
 if TYPE_CHECKING:
     from edge_agent.wire.bundle import TrustedBundle
@@ -31,8 +32,8 @@ class Mode(StrEnum):
 class Orders(Document, frozen=True, kw_only=True):
     """All that is in force for one kiosk; each version stands alone. `settings` are dotted keys of the kiosk's TOML."""
 
-    fleet: Text
-    kiosk: Text
+    fleet: Id
+    kiosk: Id
     version: Annotated[int, msgspec.Meta(ge=1)]
     issued_at: Seconds
     mode: Mode

@@ -9,6 +9,7 @@ from edge_agent.wire import cose
 from edge_agent.wire.consent import Seconds, Sha256, Text
 from edge_agent.wire.documents import Document, from_cbor, to_cbor
 from edge_agent.wire.report import RecordId
+from edge_agent.wire.topics import Id
 
 if TYPE_CHECKING:
     from edge_agent.wire.bundle import TrustedBundle
@@ -30,7 +31,7 @@ class Receipt(Document, frozen=True, kw_only=True):
 
     MAX_BYTES: ClassVar[int] = 1024
 
-    kiosk: Text
+    kiosk: Id
     record_id: RecordId
     sha256: Sha256
     outcome: Outcome

@@ -12,10 +12,10 @@ import msgspec
 
 from edge_agent.errors import RevokedError, RolledBackError, UnknownSignerError
 from edge_agent.wire import cose
-from edge_agent.wire.consent import Seconds, Text
+from edge_agent.wire.consent import Seconds
 from edge_agent.wire.documents import Document, from_cbor, to_cbor
 from edge_agent.wire.keys import POINT_BYTES, Signer, kid
-from edge_agent.wire.topics import check_id
+from edge_agent.wire.topics import Id
 
 if TYPE_CHECKING:
     from edge_agent.wire.bundle import TrustedBundle
@@ -26,13 +26,9 @@ TYPE: Final = cose.media_type("registry")
 class RegisteredKey(Document, frozen=True, kw_only=True):
     """One kiosk's signing key. A kiosk may have several: one in force, older ones for records on their way."""
 
-    kiosk: Text
+    kiosk: Id
     key: Annotated[bytes, msgspec.Meta(min_length=POINT_BYTES, max_length=POINT_BYTES)]
     revoked_at: Seconds | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse an id that no broker would carry."""
-        check_id(self.kiosk)
 
 
 class RegistryContent(Document, frozen=True, kw_only=True):
@@ -40,7 +36,7 @@ class RegistryContent(Document, frozen=True, kw_only=True):
 
     MAX_BYTES: ClassVar[int] = 64 * 1024 * 1024
 
-    fleet: Text
+    fleet: Id
     version: Annotated[int, msgspec.Meta(ge=1)]
     issued_at: Seconds
     keys: list[RegisteredKey]
@@ -55,7 +51,7 @@ class Registry:
     """A registry whose signature was verified, indexed by kid."""
 
     def __init__(self, content: RegistryContent) -> None:
-        self.fleet = check_id(content.fleet)
+        self.fleet = content.fleet
         self.version = content.version
         self._keys = {kid(entry.key): entry for entry in content.keys}
 

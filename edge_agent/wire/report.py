@@ -77,7 +77,7 @@ class Face(Document, frozen=True, kw_only=True):
     """One chosen person's picture. `box` (x, y, width, height) is in pixels of the frame, `landmarks` of the image."""
 
     image: Annotated[bytes, msgspec.Meta(min_length=1, max_length=100 * 1024)]
-    media_type: Annotated[str, msgspec.Meta(pattern=r"^image/jpeg$")]
+    media_type: Annotated[str, msgspec.Meta(pattern=r"^image/jpeg\Z")]
     width: Pixels
     height: Pixels
     box: tuple[int, int, Pixels, Pixels]

@@ -15,6 +15,7 @@ from edge_agent.wire import cose
 from edge_agent.wire.consent import Sha256, Text
 from edge_agent.wire.documents import Document, from_cbor, to_cbor
 from edge_agent.wire.report import ClockQuality, RecordId
+from edge_agent.wire.topics import Id
 
 if TYPE_CHECKING:
     from edge_agent.wire.keys import Signer
@@ -29,7 +30,7 @@ class Health(Document, frozen=True, kw_only=True):
 
     MAX_BYTES: ClassVar[int] = 4096
 
-    kiosk: Text
+    kiosk: Id
     version: Text
     boot_id: Text
     uptime_ms: Count
@@ -48,7 +49,7 @@ class Status(Document, frozen=True, kw_only=True):
 
     MAX_BYTES: ClassVar[int] = 8192
 
-    kiosk: Text
+    kiosk: Id
     online: bool
     version: Text
     health: bytes | None = None  # a signed Health

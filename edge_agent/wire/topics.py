@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
 
 from edge_agent.errors import MalformedError
 
 ROOT: Final = "homeward/1"
 _ID: Final = re.compile(r"[a-z0-9-]{1,32}")  # no '.', '+', '#' or '/': each has a meaning for some broker
+Id = Annotated[str, msgspec.Meta(pattern=rf"^{_ID.pattern}\Z")]  # a fleet's or a kiosk's, as a document's field
 
 
 class Channel(StrEnum):
