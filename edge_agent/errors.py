@@ -47,6 +47,12 @@ class ModelError(LocalError):
     code = "model"
 
 
+class AnnotationsError(LocalError):
+    """The annotations that a detector is judged by can't be used, or don't fit their images."""
+
+    code = "annotations"
+
+
 class HardwareError(LocalError):
     """A part of the kiosk does not answer."""
 

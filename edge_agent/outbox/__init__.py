@@ -1,0 +1,28 @@
+"""Sealed records on disk, from the moment a person has finished until the intake's signed receipt.
+
+The kiosk appends and the courier reads, marks and lets go: two processes, two users of one group, one SQLite file.
+Nothing here can delete a record that has no receipt. `docs/decisions/0003-outbox.md` says why it is built this way.
+
+    outbox.db                the ledger and the sealed records
+    outbox.db-journal        SQLite's rollback journal, empty at rest
+    outbox.lock              keeps everybody out while a damaged file is exchanged
+    outbox.new               a file that is being founded; worth nothing until it is renamed
+    outbox.damaged-<n>       a damaged file, set aside; never deleted by us
+"""
+
+from edge_agent.outbox.records import Backlog, Entry, Fate, Limits, Link, Room, Salvage, Settlement, Span, State
+from edge_agent.outbox.spool import Outbox
+
+__all__ = [
+    "Backlog",
+    "Entry",
+    "Fate",
+    "Limits",
+    "Link",
+    "Outbox",
+    "Room",
+    "Salvage",
+    "Settlement",
+    "Span",
+    "State",
+]

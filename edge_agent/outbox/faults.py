@@ -1,0 +1,117 @@
+"""What SQLite and the file system say went wrong, in our words: the cause and the next step."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from edge_agent.errors import OutboxDamagedError, OutboxError, OutboxFullError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_MAKE_ROOM: Final = "Let the courier send what waits, or free space on this file system. No report is lost meanwhile."
+_PRIMARY: Final = 0xFF  # an extended result code carries its primary code in the low byte
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn whatever SQLite or the file system raises about the outbox at `path` into an OutboxError."""
+    try:
+        yield
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
+        raise  # our own mistake, not the disk's
+    except sqlite3.Error as error:
+        raise _of_sqlite(path, error) from error
+    except OSError as error:
+        raise _of_system(path, error) from error
+
+
+def disk_full(path: Path) -> OutboxFullError:
+    """Say that the file system has no space left."""
+    return OutboxFullError(f"No space is left for the outbox {path.name}.", next_step=_MAKE_ROOM)
+
+
+def backlog_full(path: Path, bound: str) -> OutboxFullError:
+    """Say that as much waits as the settings allow."""
+    return OutboxFullError(f"The outbox {path.name} holds as {bound} as it may.", next_step=_MAKE_ROOM)
+
+
+def read_only(path: Path) -> OutboxError:
+    """Say that nothing can be written."""
+    return OutboxError(
+        f"The outbox {path.name} can't be written: the file, its folder or the whole disk is read-only.",
+        next_step="Look who owns the file, and whether the card turned itself read-only, as worn ones do.",
+    )
+
+
+def locked(path: Path) -> OutboxError:
+    """Say that somebody else holds the outbox for too long."""
+    return OutboxError(
+        f"The outbox {path.name} is locked by another program.",
+        next_step="Close whatever else has it open (a database browser, a copy in progress) and try again.",
+    )
+
+
+def unreachable(path: Path, why: str) -> OutboxError:
+    """Say that the file can't be reached at all."""
+    return OutboxError(
+        f"The outbox {path.name} can't be opened: {why}.",
+        next_step=f"Look whether {path.parent} is there, is mounted, and belongs to the kiosk's group.",
+    )
+
+
+def failing(path: Path, why: str) -> OutboxError:
+    """Say that the disk does not do what it is told."""
+    return OutboxError(
+        f"The outbox {path.name} can't be used: {why}.",
+        next_step="Look into the system's log for errors of the disk; replace the card if there are any.",
+    )
+
+
+def damaged(path: Path, what: str) -> OutboxDamagedError:
+    """Say that the file is not what it was."""
+    return OutboxDamagedError(
+        f"The outbox {path.name} is damaged: {what}.",
+        next_step="What can be read is saved into a new file by itself. Replace the card if you see this again.",
+    )
+
+
+def _of_sqlite(path: Path, error: sqlite3.Error) -> OutboxError:
+    code: int = error.sqlite_errorcode
+    if code == sqlite3.SQLITE_READONLY and _writable(path):
+        return damaged(path, "its header says that nobody may write it")
+    fault: OutboxError
+    match code & _PRIMARY:
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            fault = damaged(path, str(error))
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            fault = read_only(path)
+        case sqlite3.SQLITE_FULL:
+            fault = disk_full(path)
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            fault = locked(path)
+        case sqlite3.SQLITE_CANTOPEN:
+            fault = unreachable(path, str(error))
+        case _:
+            fault = failing(path, f"{error} ({error.sqlite_errorname})")
+    return fault
+
+
+def _of_system(path: Path, error: OSError) -> OutboxError:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return disk_full(path)
+        case errno.EROFS | errno.EACCES | errno.EPERM:
+            return read_only(path)
+        case _:
+            return unreachable(path, str(error.strerror))
+
+
+def _writable(path: Path) -> bool:
+    on_read_only_disk = os.statvfs(path).f_flag & os.ST_RDONLY
+    return not on_read_only_disk and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)
