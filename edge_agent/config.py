@@ -152,7 +152,7 @@ class KioskSettings(Settings, frozen=True, kw_only=True):
     @property
     def outbox_file(self) -> Path:
         """The outbox, on the shared mount."""
-        return Path(self.shared) / "outbox.sqlite"
+        return Path(self.shared) / "outbox.db"
 
     @property
     def health_file(self) -> Path:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from cryptography import x509
 
 from edge_agent import __version__, config, delivery
@@ -23,7 +24,7 @@ from edge_agent.errors import BrokerError, HomewardError, OutboxError, SettingsE
 from edge_agent.events import emit
 from edge_agent.hardware.clock import SystemClock
 from edge_agent.hardware.watchdog import SystemdWatchdog
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import Limits, Outbox, Settlement
 from edge_agent.trust import TrustFile
 from edge_agent.uplink import Acknowledged, Arrived, Connected, Link, Lost, Uplink, split_address, tls_context
 from edge_agent.wire import receipts, status
@@ -75,6 +76,9 @@ class Courier:
         self._retry_s = _FIRST_RETRY_S
         self._status_at = 0.0
         self._told_clock = False
+        self._waiting: list[bytes] = []
+        self._look_again_at = 0.0
+        self._first_sent: dict[bytes, float] = {}  # in this run, by the monotonic clock
 
     def stop(self) -> None:
         """Ask `run` to end; safe in a signal handler."""
@@ -119,9 +123,7 @@ class Courier:
                 case Lost():
                     self._lose(event)
                 case Acknowledged(record_id, reason):
-                    if reason not in {0, self._delivery.problem}:
-                        emit("not_passed_on", reason=f"0x{reason:02x}")
-                    self._delivery.acknowledged(record_id, reason, self._clock.monotonic())
+                    self._acknowledge(record_id, reason)
                 case Arrived(payload=payload):
                     arrived.append(payload)
                 case Stop():
@@ -148,6 +150,22 @@ class Courier:
         self._retry_s = min(self._retry_s * 2, _LONGEST_RETRY_S)
         emit("not_connected", reason=lost.reason)
 
+    def _acknowledge(self, record_id: bytes, reason: int) -> None:
+        now = self._clock.monotonic()
+        if reason == 0:
+            emit("acknowledged", record=record_id.hex(), ms=self._since_first_sent(record_id, now))
+        elif reason != self._delivery.problem:
+            emit("not_passed_on", reason=f"0x{reason:02x}")
+        self._delivery.acknowledged(record_id, reason, now)
+
+    def _say_receipted(self, record_id: bytes) -> None:
+        emit("receipted", record=record_id.hex(), ms=self._since_first_sent(record_id, self._clock.monotonic()))
+        self._first_sent.pop(record_id, None)
+
+    def _since_first_sent(self, record_id: bytes, now: float) -> float | None:
+        sent = self._first_sent.get(record_id)
+        return None if sent is None else round((now - sent) * 1000, 1)
+
     def _receive(self, arrived: Sequence[bytes]) -> None:
         """Verify receipts; let go of what they cover, in one transaction."""
         kept: dict[bytes, bytes] = {}
@@ -164,9 +182,13 @@ class Courier:
             else:
                 emit("quarantined", record=receipt.record_id.hex(), reason=receipt.reason)
                 self._delivery.quarantined(receipt.record_id, self._clock.monotonic())
-        for record_id in self._outbox.mark_receipted(kept):
+        for record_id, settlement in self._outbox.mark_receipted(kept).items() if kept else ():
+            if settlement is Settlement.OTHER_BYTES:
+                emit("receipt_not_believed", code="other-bytes")
+                continue
             self._delivery.settled(record_id)
-            emit("receipted", record=record_id.hex())
+            if settlement is Settlement.SETTLED:
+                self._say_receipted(record_id)
 
     # -- acts ----------------------------------------------------------------------------------------------------------
 
@@ -189,8 +211,11 @@ class Courier:
         if now >= self._status_at:
             self._status_at = now + self._settings.delivery.status_every_s
             self._uplink.publish_status(to_cbor(self._status(online=True)))
+        if now >= self._look_again_at:
+            self._look_again_at = now + _POLL_S
+            self._waiting = [entry.record_id for entry in self._outbox.waiting(_READ_AHEAD)]
         sent: list[bytes] = []
-        for record_id in self._delivery.due(self._outbox.waiting(_READ_AHEAD), now):
+        for record_id in self._delivery.due(self._waiting, now):
             sealed = self._outbox.read(record_id)
             limit = self._connected.maximum_packet_bytes
             if limit is not None and len(sealed) + _PACKET_OVERHEAD > limit:
@@ -199,6 +224,7 @@ class Courier:
                 continue
             if not self._uplink.publish_record(record_id, sealed):
                 break  # going down: Lost follows, and makes it due again
+            self._first_sent.setdefault(record_id, now)
             sent.append(record_id)
         self._outbox.mark_sent(sent)
 
@@ -233,6 +259,10 @@ def link(settings: KioskSettings) -> Link:
     )
 
 
+def _open(settings: KioskSettings) -> Outbox:
+    return Outbox.open(settings.outbox_file, Limits(**msgspec.structs.asdict(settings.outbox)))
+
+
 def _valid_from(certificate: Path) -> float:
     try:
         return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_before_utc.timestamp()
@@ -264,7 +294,7 @@ def _check(settings: KioskSettings) -> list[HomewardError]:
         lambda: tls_context(link(settings)),
         lambda: _valid_from(Path(settings.broker.certificate)),
         lambda: TrustFile(settings.trust),
-        lambda: Outbox.open(settings.outbox_file, settings.outbox).close(),
+        lambda: _open(settings).close(),
     ):
         try:
             attempt()
@@ -296,7 +326,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(settings: KioskSettings) -> int:
-    outbox = Outbox.open(settings.outbox_file, settings.outbox)
+    outbox = _open(settings)
     try:
         courier = Courier(settings, SystemClock(), outbox)
 

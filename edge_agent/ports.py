@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from edge_agent.session.scene import Say, Scene
     from edge_agent.wire.report import ClockQuality
 
     Rgb = npt.NDArray[np.uint8]
@@ -83,27 +83,15 @@ class Camera(Protocol):
         ...
 
 
-class Light(StrEnum):
-    """What the lights say."""
+class Presenter(Protocol):
+    """Brings scenes to the person: lights, screen or voice."""
 
-    OFF = "off"
-    READY = "ready"  # at rest, a report can be taken
-    ASKING = "asking"  # waiting for the person
-    SEEING = "seeing"  # the camera is on
-    SENT = "sent"  # sealed and on its way
-    NOTHING_KEPT = "nothing_kept"
-    CANNOT = "cannot"  # can't take a report now
-
-
-class Lights(Protocol):
-    """The lit button and the status lights."""
-
-    def show(self, light: Light) -> None:
-        """Say one thing until told another."""
+    def show(self, scene: Scene, say: Say) -> None:
+        """Present a scene until the next one; `say` names what of it is new."""
         ...
 
     def close(self) -> None:
-        """Switch off. Calling it twice is fine."""
+        """Fall silent and dark. Calling it twice is fine."""
         ...
 
 

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Final
 from gpiozero import LED, Device, DigitalInputDevice, GPIOZeroError
 
 from edge_agent.errors import ButtonError, HardwareError
-from edge_agent.ports import Edge, Light
+from edge_agent.ports import Edge
+from edge_agent.session.light import Light, light
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge_agent.config import Pins
+    from edge_agent.session.scene import Say, Scene
 
 
 class GpioButton:
@@ -79,9 +81,9 @@ class GpioLights:
                 f"the lights can't be driven: {fault}", next_step="Check the pins in settings."
             ) from fault
 
-    def show(self, light: Light) -> None:
-        """Say one thing until told another."""
-        for led, pattern in zip((self._button, self._ready, self._camera), _PATTERNS[light], strict=True):
+    def show(self, scene: Scene, _say: Say) -> None:
+        """Let the lights say what the scene is."""
+        for led, pattern in zip((self._button, self._ready, self._camera), _PATTERNS[light(scene)], strict=True):
             if isinstance(pattern, float):
                 led.blink(on_time=pattern / 2, off_time=pattern / 2)
             else:

@@ -64,7 +64,7 @@ def refused(tmp_path: Path, text: str) -> str:
 def test_file_names_are_relative_to_the_settings_file(tmp_path):
     loaded = config.load(write(tmp_path, GOOD))
     assert loaded.signing_key == str(tmp_path / "signing.key")
-    assert loaded.outbox_file == tmp_path / "shared" / "outbox.sqlite"
+    assert loaded.outbox_file == tmp_path / "shared" / "outbox.db"
     assert loaded.broker.key == str(tmp_path / "tls.key")
 
 
