@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import log
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
@@ -65,6 +66,11 @@ class Letterbox:
         return x / across + left, y / down + top
 
 
+def logit(part: float) -> float:
+    """Give the log-odds of a score, 0 < score < 1: what a model puts out before the sigmoid."""
+    return log(part / (1 - part))
+
+
 def anchors(grids: tuple[Grid, ...]) -> Floats:
     """Centres of the anchors, [n, 2], x and y as parts of the square's side, row by row of each grid."""
     centres = []
@@ -107,29 +113,34 @@ class BlazeFace:
         content = manifest.content(facts.file)
         return cls(content, model, facts.input, facts.scale, anchors(facts.anchors))
 
-    def candidates(self, rgb: Rgb, floor: float) -> Floats:
-        """Find what may be faces in a frame, RGB uint8 [height, width, 3], scored `floor` or more.
+    def candidates(self, rgb: Rgb, floor: float, even: float) -> Floats:
+        """Find what may be faces in a frame, RGB uint8 [height, width, 3]: where the model's own score reaches `floor`.
 
-        Returns [n, 17] in pixels of the frame, unsorted, many rows for one face.
+        Returns [n, 17] in pixels of the frame, unsorted, many rows for one face. Their scores are on the scale that all
+        models share: the log-odds of the model's own, moved so that its `even` becomes 0.5.
         """
         size = rgb.shape[1], rgb.shape[0]
         self._show(rgb, Letterbox(*size, self.side))
-        self._run.invoke()
+        self.infer()
         raw = self._scores()[0, :, 0]
-        (above,) = np.nonzero(raw >= np.log(floor / (1 - floor)))
-        found: Floats = np.empty((len(above), VALUES + 1), np.float32)
+        (above,) = np.nonzero(raw >= logit(floor))
+        found = np.empty((len(above), VALUES + 1), np.float32)
         stretch, offset = self._placed(size)
         values = found[:, :VALUES]
         np.multiply(self._values()[0].take(above, axis=0), stretch, out=values)
         values += offset.take(above, axis=0)
         values[:, :2] -= values[:, 2:4] / 2
-        found[:, SCORE] = 1 / (1 + np.exp(-np.clip(raw[above], -LOGIT_LIMIT, LOGIT_LIMIT)))
-        return found[(found[:, 2:4] > 0).all(axis=1)]
+        found[:, SCORE] = 1 / (1 + np.exp(logit(even) - np.clip(raw[above], -LOGIT_LIMIT, LOGIT_LIMIT)))
+        return found[np.minimum(found[:, 2], found[:, 3]) > 0]
+
+    def infer(self) -> None:
+        """Run the model on what its input holds."""
+        self._run.invoke()
 
     def forget(self) -> None:
         """Overwrite the last picture, and what the model made of it on its way."""
         self._input()[:] = -1
-        self._run.invoke()
+        self.infer()
 
     def _show(self, rgb: Rgb, box: Letterbox) -> None:
         """Write a frame into the model's input, from -1 (black) to 1.

@@ -43,19 +43,21 @@ class Box:
         (cx, cy), (x, y) = self.centre, point
         return ((x - cx) * self.h) ** 2 + ((y - cy) * self.w) ** 2 <= (self.w * self.h / 2) ** 2
 
-    def overlap(self, other: Box) -> float:
-        """Intersection over union with another box: 0 when they don't meet, 1 when they are the same."""
+    def shared(self, other: Box) -> float:
+        """Measure what two boxes have in common, in square pixels."""
         width = min(self.x + self.w, other.x + other.w) - max(self.x, other.x)
         height = min(self.y + self.h, other.y + other.h) - max(self.y, other.y)
-        if width <= 0 or height <= 0:
-            return 0.0
-        shared = width * height
-        return shared / (self.area + other.area - shared)
+        return max(width, 0.0) * max(height, 0.0)
+
+    def overlap(self, other: Box) -> float:
+        """Intersection over union with another box: 0 when they don't meet, 1 when they are the same."""
+        shared = self.shared(other)
+        return shared / (self.area + other.area - shared) if shared else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One find. `score` is the detector's own, from 0 to 1.
+    """One find. `score` is how sure the detector is, from 0 to 1; a model's threshold stands at 0.5.
 
     `landmarks` are six points in pixels: the right eye, the left eye (the person's own right and left), the tip of the
     nose, the middle of the mouth, the right and the left ear's tragion.

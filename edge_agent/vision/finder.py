@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edge_agent.vision.manifest import Manifest
 
 
+EVEN: Final = 0.5  # the score of a find at its model's threshold
 SAME_FACE: Final = 0.3  # a faint find that overlaps a face by more is that face
 
 
@@ -83,13 +84,13 @@ class Finder:
     def find(self, rgb: Rgb, threshold: float | None = None) -> Found:
         """Find the faces in a frame, RGB uint8 [height, width, 3], with one run of each model.
 
-        `threshold`, from 0 to 1, stands in for all of the manifest's thresholds, for judging a detector.
+        `threshold`, a score of the models' own, stands in for all of the manifest's, for judging a detector.
         """
         sure, faint = [], []
         for part in self.parts:
-            candidates = part.model.candidates(rgb, threshold or part.faint)
+            candidates = part.model.candidates(rgb, threshold or part.faint, part.threshold)
             faint.append(candidates)
-            sure.append(candidates[candidates[:, SCORE] >= (threshold or part.threshold)])
+            sure.append(candidates if threshold else candidates[candidates[:, SCORE] >= EVEN])
         faces = self._unite(sure)
         nothing_faint = all(len(few) == len(many) for few, many in zip(sure, faint, strict=True))
         return Found(faces, faces if nothing_faint else self._unite(faint))

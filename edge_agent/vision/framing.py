@@ -28,7 +28,7 @@ class Framing:
     def find(self, rgb: Rgb) -> tuple[Face, ...]:
         """Find faces in the next frame, RGB uint8 [height, width, 3]: fresh finds first, then carried ones."""
         part = next(self._turns)
-        fresh = suppress(part.model.candidates(rgb, part.threshold), self._nms_iou)
+        fresh = suppress(part.model.candidates(rgb, part.threshold, part.threshold), self._nms_iou)
         self._seen[id(part)] = fresh
         carried = (face for seen, faces in self._seen.items() if seen != id(part) for face in faces)
         return fresh + tuple(face for face in carried if not any(face.box.overlap(new.box) for new in fresh))
