@@ -19,6 +19,7 @@ from edge_agent.wire.topics import Address, Channel, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
 
     from central.store.port import Entry, Store
     from central.trust import LiveTrust
@@ -63,31 +64,61 @@ class Carrier(Protocol[H]):
         ...
 
 
-class Intake:
-    """Takes batches of messages in.
+@dataclass(frozen=True, slots=True)
+class _Begun(Generic[H]):
+    """A batch that is being committed."""
+
+    batch: Sequence[Arrival[H]]
+    fleet: str
+    at: int
+    entries: list[Entry]
+    fates: Future[list[Fate]]
+
+
+class Intake(Generic[H]):
+    """Takes messages in, batch by batch: while the disk takes one, the next is verified.
 
     `clock` gives the time in seconds since 1970.
     """
 
-    def __init__(self, store: Store, trust: LiveTrust, signer: Signer, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, store: Store, trust: LiveTrust, signer: Signer, clock: Callable[[], int], carrier: Carrier[H]
+    ) -> None:
         self._store = store
         self._trust = trust
         self._signer = signer
         self._clock = clock
+        self._carrier = carrier
+        self._begun: _Begun[H] | None = None
 
-    def take(self, batch: Sequence[Arrival[H]], carrier: Carrier[H]) -> Counter[Fate]:
-        """Take one batch in, whole; return how many of its messages met which fate.
+    def take(self, batch: Sequence[Arrival[H]]) -> Counter[Fate]:
+        """Verify one batch and begin to commit it; then settle the one before, and return its fates.
 
-        Raises StoreError when the batch can't be kept: nothing of it is then answered or acknowledged.
+        Raises StoreError when a batch can't be kept: nothing of it is then answered or acknowledged.
         """
         registry = self._trust.current().registry
         at = self._clock()
         entries = [judge(arrival.topic, arrival.payload, registry) for arrival in batch]
-        fates = self._store.commit(entries, at)
-        answers = [receipt_for(entry, fate, at) for entry, fate in zip(entries, fates, strict=True)]
-        carrier.publish([self._letter(registry.fleet, receipt) for receipt in answers if receipt is not None])
-        carrier.acknowledge(batch)
+        begun = _Begun(batch, registry.fleet, at, entries, self._store.commit(entries, at))
+        before = self.settle()
+        self._begun = begun
+        return before
+
+    def settle(self) -> Counter[Fate]:
+        """Wait until the last batch is on disk, answer and acknowledge it; return how many met which fate."""
+        if (begun := self._begun) is None:
+            return Counter()
+        fates = begun.fates.result()
+        answers = [receipt_for(entry, fate, begun.at) for entry, fate in zip(begun.entries, fates, strict=True)]
+        self._carrier.publish([self._letter(begun.fleet, receipt) for receipt in answers if receipt is not None])
+        self._carrier.acknowledge(begun.batch)
+        self._begun = None
         return Counter(fates)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a batch still waits to be answered."""
+        return self._begun is not None
 
     def _letter(self, fleet: str, receipt: Receipt) -> Letter:
         return Letter(Address(fleet, receipt.kiosk).topic(Channel.RECEIPTS), receipts.sign(receipt, self._signer))

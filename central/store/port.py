@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from types import TracebackType
 
     from edge_agent.wire.sealing import Claims
@@ -173,11 +174,12 @@ class Reader(Protocol):
 class Store(Reader, Protocol):
     """Reads and writes. One intake at a time writes into a store."""
 
-    def commit(self, entries: Sequence[Entry], at: int) -> list[Fate]:
-        """Keep all entries, or none, on disk; say what became of each, in order.
+    def commit(self, entries: Sequence[Entry], at: int) -> Future[list[Fate]]:
+        """Begin to keep all entries, or none; the result says what became of each, in order.
 
-        `at` is the time in seconds since 1970. When it returns, a power cut loses nothing of it. Raises StoreError
-        when nothing was kept.
+        `at` is the time in seconds since 1970. Once there is a result, a power cut loses nothing of it: nobody is told
+        anything before. One commit follows the other, and the caller can use the time that the disk takes. Raises
+        StoreError, here or as the result, when nothing was kept.
 
         - A record is stored once; its id, and its kiosk's epoch and sequence number, belong to its bytes for ever.
         - The quarantine holds one entry for the same bytes by the same topic, however often they come; it ends when

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -18,6 +19,7 @@ from edge_agent.errors import ReplayError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
     from types import TracebackType
 
@@ -100,7 +102,7 @@ ON CONFLICT (document) DO UPDATE SET version = max(version, excluded.version)
 def connect(path: Path) -> sqlite3.Connection:
     """Open a database file for writing, made when it isn't there, the way that the store uses it: WAL, FULL."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
-    connection = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     return connection
@@ -205,10 +207,20 @@ class SqliteReader:
 class SqliteStore(SqliteReader):
     """The one writer of a store."""
 
-    def commit(self, entries: Sequence[Entry], at: int) -> list[Fate]:
-        """Keep all entries, or none, on disk; say what became of each, in order. See the port."""
-        with self._transaction():
-            return [self._keep(entry, at) for entry in entries]
+    def __init__(self, path: Path, connection: sqlite3.Connection, resources: ExitStack) -> None:
+        super().__init__(path, connection, resources)
+        self._disk = resources.enter_context(ThreadPoolExecutor(1, thread_name_prefix="store"))
+        self._last: Future[list[Fate]] | None = None
+
+    def commit(self, entries: Sequence[Entry], at: int) -> Future[list[Fate]]:
+        """Begin to keep all entries, or none; the result says what became of each, in order. See the port."""
+        if self._last is not None:
+            self._last.result()
+        with _explained(self._path), self._undone_by_a_fault():
+            self._connection.execute("BEGIN IMMEDIATE")
+            fates = [self._keep(entry, at) for entry in entries]
+        self._last = self._disk.submit(self._finish, fates)  # SQLite writes and syncs here, and lets Python run on
+        return self._last
 
     def floor(self, document: str) -> int:
         """Give the lowest version of a signed document that is still taken: 1 when none was ever raised."""
@@ -217,7 +229,7 @@ class SqliteStore(SqliteReader):
 
     def raise_floor(self, document: str, version: int) -> None:
         """Take no older version of a signed document from now on. A floor never sinks. Raises StoreError."""
-        with self._transaction():
+        with _explained(self._path):
             self._connection.execute(_RAISE_FLOOR, (document, version))
 
     def _keep(self, entry: Entry, at: int) -> Fate:
@@ -263,17 +275,19 @@ class SqliteStore(SqliteReader):
         query = "SELECT 1 FROM records WHERE record_id = ? AND sha256 = ?"
         return self._connection.execute(query, (record_id, sha256)).fetchone() is not None
 
+    def _finish(self, fates: list[Fate]) -> list[Fate]:
+        with _explained(self._path), self._undone_by_a_fault():
+            self._connection.execute("COMMIT")
+        return fates
+
     @contextmanager
-    def _transaction(self) -> Generator[None]:
-        with _explained(self._path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # some errors of SQLite end it themselves
-                    self._connection.execute("ROLLBACK")
-                raise
+    def _undone_by_a_fault(self) -> Generator[None]:
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:  # some faults make SQLite roll back by itself
+                self._connection.execute("ROLLBACK")
+            raise
 
 
 def row_of(entry: Sealed, at: int) -> tuple[bytes, str, bytes, int, bytes, bytes, int, int, bytes]:

@@ -24,7 +24,7 @@ from tests.unit.central.world import NOW, Fleet
 
 PROMISE = 0.5
 RECORD_BYTES = 40_960
-BATCHES_A_ROUND = 4
+BATCHES_A_ROUND = 10
 
 
 class Silence:
@@ -54,7 +54,7 @@ def measure(folder: Path, rounds: int) -> list[Round]:
     bare = sqlite.connect(folder / "bare.sqlite")
     measured = []
     with sqlite.open_store(folder / "intake.sqlite") as store:
-        intake = Intake(store, trust, fleet.receipts, clock=lambda: NOW)
+        intake = Intake(store, trust, fleet.receipts, clock=lambda: NOW, carrier=Silence())
         for number in range(rounds + 1):  # the first warms both up
             batches = [
                 [
@@ -91,7 +91,8 @@ def insert(bare, rows):
 
 def take(intake, batches):
     for batch in batches:
-        intake.take(batch, Silence())
+        intake.take(batch)
+    intake.settle()
 
 
 def figures(rounds: list[Round]) -> list[dict[str, object]]:
