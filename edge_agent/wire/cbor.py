@@ -70,7 +70,7 @@ def _head(data: bytes, at: int) -> tuple[int, int, int, int]:
     if info < _ONE_BYTE:
         return major, info, info, at
     if info > _EIGHT_BYTES:
-        if info == 31:  # noqa: PLR2004 - RFC 8949, 3.2
+        if info == 31 and major in {_BYTES, _TEXT, _ARRAY, _MAP}:  # noqa: PLR2004 - RFC 8949, 3.2
             raise NotCanonicalError("indefinite length")
         raise MalformedError(f"reserved additional information {info}")
     width = 1 << (info - _ONE_BYTE)

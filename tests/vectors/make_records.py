@@ -1,0 +1,454 @@
+"""The vectors of sealed records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from edge_agent.wire import cbor, cose, documents, keys, padding, sealing
+from edge_agent.wire.topics import Address, Channel
+from tests.vectors import fleet
+from tests.vectors.case import Case
+from tests.vectors.forge import COMMITMENT, Forge, flip, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+V2 = sealing.TYPE.replace("v1", "v2")
+ISSUER, SEQ, CONSENT, TOPIC, SIGNER = 1, -65603, -65606, -65607, -65601
+
+
+def cases() -> Iterator[Case]:
+    yield from _right()
+    yield from _altered_on_the_way()
+    yield from _altered_and_signed_again()
+    yield from _somebody_else()
+    yield from _another_topic()
+    yield from _another_version()
+    yield from _structure()
+    yield from _two_faced()
+    yield from _inside()
+    yield from _arrivals()
+
+
+def _case(
+    name: str, about: str, data: bytes, expect: str = "ok", *, opened_by: tuple[str, ...] = ("mei",), **needs: Any
+) -> Case:
+    schema = {"schema": needs.pop("schema")} if "schema" in needs else {}
+    needs = {"arrived_on": fleet.CLAIMS.topic, "opened_by": list(opened_by)} | needs
+    return Case(f"record-{name}", about, "record", data, expect, needs, **schema)
+
+
+def _right() -> Iterator[Case]:
+    for name, about, what, claims in (
+        ("report", "A report with one face, which each of its three recipients can open.", fleet.REPORT, fleet.CLAIMS),
+        (
+            "withdrawal",
+            "The person takes their report back: the second record of the epoch.",
+            fleet.WITHDRAWAL,
+            fleet.SECOND_CLAIMS,
+        ),
+    ):
+        plain_claims = {k: v.hex() if isinstance(v, bytes) else v for k, v in claims.to_map().items()}
+        yield _case(
+            name,
+            about,
+            fleet.sealed(what, claims),
+            opened_by=fleet.HOLDERS,
+            claims={str(label): value for label, value in plain_claims.items()},
+            plain=documents.to_cbor(what).hex(),
+        )
+    yield _case("one-recipient", "The fewest recipients.", Forge().record())
+
+
+def _altered_on_the_way() -> Iterator[Case]:
+    """Bytes changed after signing: the signature says so, whatever part it was."""
+
+    def payload(change: Callable[[list[Any]], None]) -> Callable[[list[Any]], None]:
+        def apply(sign1: list[Any]) -> None:
+            tagged = cbor.decode(sign1[2], max_bytes=1 << 17, tags=(96,))
+            change(tagged.value)
+            sign1[2] = cbor.encode(tagged)
+
+        return apply
+
+    def headers(encrypt: list[Any]) -> None:
+        encrypt[0] = flip(encrypt[0], len(encrypt[0]) - 1)  # the commitment's last byte
+
+    def claims(encrypt: list[Any]) -> None:
+        plain = cbor.decode(encrypt[0], max_bytes=1 << 17)
+        plain[15][SEQ] += 1
+        encrypt[0] = cbor.encode(plain)
+
+    def iv(encrypt: list[Any]) -> None:
+        encrypt[1] = {5: flip(encrypt[1][5])}
+
+    def ciphertext(encrypt: list[Any]) -> None:
+        encrypt[2] = flip(encrypt[2])
+
+    def tag(encrypt: list[Any]) -> None:
+        encrypt[2] = flip(encrypt[2], -1)
+
+    def recipient_key(encrypt: list[Any]) -> None:
+        encrypt[3][0][0] = flip(encrypt[3][0][0], -1)
+
+    def encapsulated(encrypt: list[Any]) -> None:
+        encrypt[3][0][1] = {-4: flip(encrypt[3][0][1][-4])}
+
+    def wrapped(encrypt: list[Any]) -> None:
+        encrypt[3][0][2] = flip(encrypt[3][0][2])
+
+    for change, what in (
+        (headers, "The commitment in the protected header"),
+        (claims, "The sequence number in the claims"),
+        (iv, "The IV"),
+        (ciphertext, "The ciphertext"),
+        (tag, "The AEAD's tag"),
+        (recipient_key, "The key id in a recipient's protected header"),
+        (encapsulated, "A recipient's encapsulated key"),
+        (wrapped, "A recipient's wrapped key"),
+    ):
+        name = change.__name__.replace("_", "-")
+        about = f"{what} was changed on the way."
+        yield _case(f"altered-{name}", about, Forge(in_sign1=payload(change)).record(), "bad-signature")
+
+    def signature(sign1: list[Any]) -> None:
+        sign1[3] = flip(sign1[3])
+
+    def other_s(sign1: list[Any]) -> None:
+        r, s = sign1[3][:32], int.from_bytes(sign1[3][32:], "big")
+        sign1[3] = r + (keys._ORDER - s).to_bytes(32, "big")
+
+    def kid(sign1: list[Any]) -> None:
+        sign1[0] = flip(sign1[0], sign1[0].index(keys.kid(fleet.SIGNERS["station-1"].public_key)))
+
+    yield _case("altered-signature", "The signature was changed.", Forge(in_sign1=signature).record(), "bad-signature")
+    yield _case(
+        "altered-signature-s",
+        "The signature's s is n - s: plain ECDSA would take it, and the record would have another hash.",
+        Forge(in_sign1=other_s).record(),
+        "bad-signature",
+    )
+    yield _case("altered-kid", "The key id outside was changed.", Forge(in_sign1=kid).record(), "wrong-signer")
+
+
+def _altered_and_signed_again() -> Iterator[Case]:
+    """Changed, then signed by the kiosk's own key: only the opening can tell."""
+
+    def set_iv(layers: list[Any]) -> None:
+        layers[1] = {5: flip(layers[1][5])}
+
+    def set_ciphertext(layers: list[Any]) -> None:
+        layers[2] = flip(layers[2])
+
+    def set_tag(layers: list[Any]) -> None:
+        layers[2] = flip(layers[2], -1)
+
+    def set_claims(layers: list[Any]) -> None:
+        plain = cbor.decode(layers[0], max_bytes=1 << 17)
+        plain[15][SEQ] += 1
+        layers[0] = cbor.encode(plain)
+
+    def set_wrapped(layers: list[Any]) -> None:
+        layers[3][0][2] = flip(layers[3][0][2])
+
+    def set_encapsulated(layers: list[Any]) -> None:
+        layers[3][0][1] = {-4: flip(layers[3][0][1][-4])}
+
+    def set_encapsulated_curve(layers: list[Any]) -> None:
+        layers[3][0][1] = {-4: flip(layers[3][0][1][-4], -1)}
+
+    def set_curve_to_zero(layers: list[Any]) -> None:
+        layers[3][0][1] = {-4: layers[3][0][1][-4][:1088] + bytes(32)}
+
+    for change in (
+        set_iv,
+        set_ciphertext,
+        set_tag,
+        set_claims,
+        set_wrapped,
+        set_encapsulated,
+        set_encapsulated_curve,
+        set_curve_to_zero,
+    ):
+        part = change.__name__.removeprefix("set_").replace("_", "-")
+        about = f"Changed ({part}) and then signed by the kiosk: whole outside, but it does not open."
+        yield _case(f"resigned-{part}", about, Forge(in_encrypt=change).record(), "altered")
+    yield _case(
+        "resigned-commitment",
+        "The commitment is to another key than the one that is wrapped.",
+        Forge(commits_to=fleet.seed("another content key")).record(),
+        "bad-commitment",
+    )
+
+
+def _somebody_else() -> Iterator[Case]:
+    stranger, stolen, second = (fleet.SIGNERS[name] for name in ("stranger", "stolen", "station-2"))
+    yield _case("signed-by-unknown", "Signed by a key of nobody.", Forge(by=stranger).record(), "unknown-signer")
+    its_own = {ISSUER: "stolen", TOPIC: Address(fleet.FLEET, "stolen").topic(Channel.RECORDS)}
+    yield _case(
+        "revoked",
+        "Signed by a kiosk that was taken out of service, right in all else.",
+        Forge(by=stolen, claims=its_own).record(),
+        "revoked",
+        arrived_on=its_own[TOPIC],
+    )
+    yield _case(
+        "signed-again-outside",
+        "Another kiosk put its own signature around station-1's record.",
+        Forge(claims={SIGNER: fleet.CLAIMS.signer_kid}, by=second).record(),
+        "wrong-signer",
+    )
+    yield _case(
+        "signed-again-inside-too",
+        "Another kiosk put its own key's id inside too, but names station-1.",
+        Forge(by=second).record(),
+        "wrong-signer",
+    )
+
+
+def _another_topic() -> Iterator[Case]:
+    second = Address(fleet.FLEET, "station-2").topic(Channel.RECORDS)
+    yield _case(
+        "topic-of-another-kiosk", "Came by another kiosk's topic.", Forge().record(), "wrong-topic", arrived_on=second
+    )
+    yield _case(
+        "topic-inside-of-another-kiosk",
+        "The topic in the claims is another kiosk's.",
+        Forge(claims={TOPIC: second}).record(),
+        "wrong-topic",
+        arrived_on=second,
+    )
+    other_fleet = Address("other", "station-1").topic(Channel.RECORDS)
+    yield _case(
+        "topic-of-another-fleet",
+        "Made for another fleet that knows the same kiosk.",
+        Forge(claims={TOPIC: other_fleet}).record(),
+        "wrong-topic",
+        arrived_on=other_fleet,
+    )
+    yield _case(
+        "topic-of-another-channel",
+        "Made for the status topic.",
+        Forge(claims={TOPIC: fleet.KIOSK.topic(Channel.STATUS)}).record(),
+        "wrong-topic",
+        schema="refuses",
+    )
+    yield _case("topic-of-nobody", "The topic is none of ours.", Forge(claims={TOPIC: "a/b"}).record(), "malformed")
+
+
+def _another_version() -> Iterator[Case]:
+    yield _case("version-2", "The type is version 2, inside and outside.", _typed(V2, V2).record(), "unknown-version")
+    yield _case("version-2-inside", "Version 2 inside alone.", _typed(sealing.TYPE, V2).record(), "unknown-version")
+    receipt = cose.media_type("receipt")
+    yield _case("type-of-receipt", "The type of a receipt.", _typed(receipt, receipt).record(), "unknown-version")
+    yield _case("alg-outside", "Said to be signed by ES384.", Forge(outer={1: -35}).record(), "unknown-version")
+    yield _case("alg-inside", "Said to be A128GCM.", Forge(headers={1: 1}).record(), "unknown-version")
+
+    def other_kem(layers: list[Any]) -> None:
+        layers[3][0][0] = cbor.encode({1: 46, 4: fleet.RECIPIENTS["mei"].public_key.kid})
+
+    yield _case("alg-recipient", "A recipient by HPKE-0-KE.", Forge(in_encrypt=other_kem).record(), "unknown-version")
+
+
+def _typed(outside: str, inside: str) -> Forge:
+    return Forge(outer={16: outside}, headers={16: inside})
+
+
+def _structure() -> Iterator[Case]:
+    def unprotected(sign1: list[Any]) -> None:
+        sign1[1] = {4: b"x"}
+
+    def short_signature(sign1: list[Any]) -> None:
+        sign1[3] = sign1[3][:-1]
+
+    def extra_part(sign1: list[Any]) -> None:
+        sign1.append(b"")
+
+    for change, about in (
+        (unprotected, "An unprotected header outside."),
+        (short_signature, "A signature of 63 bytes."),
+        (extra_part, "A fifth part."),
+    ):
+        name = change.__name__.replace("_", "-")
+        yield _case(f"structure-{name}", about, Forge(in_sign1=change).record(), "malformed")
+
+    def no_recipient(layers: list[Any]) -> None:
+        layers[3] = []
+
+    def seventeen_recipients(layers: list[Any]) -> None:
+        layers[3] = [layers[3][0]] * 17
+
+    def recipient_twice(layers: list[Any]) -> None:
+        layers[3] *= 2
+
+    def unprotected_inside(layers: list[Any]) -> None:
+        layers[1][4] = b"x"
+
+    def no_iv(layers: list[Any]) -> None:
+        layers[1] = {}
+
+    def long_iv(layers: list[Any]) -> None:
+        layers[1] = {5: bytes(16)}
+
+    def recipient_unprotected(layers: list[Any]) -> None:
+        layers[3][0][1][4] = b"x"
+
+    def recipient_protected(layers: list[Any]) -> None:
+        layers[3][0][0] = cbor.encode({1: 57, 4: fleet.RECIPIENTS["mei"].public_key.kid, 5: b""})
+
+    def recipient_of_recipient(layers: list[Any]) -> None:
+        layers[3][0].append([])
+
+    def short_wrapped(layers: list[Any]) -> None:
+        layers[3][0][2] = layers[3][0][2][:-1]
+
+    def short_encapsulated(layers: list[Any]) -> None:
+        layers[3][0][1] = {-4: layers[3][0][1][-4][:-1]}
+
+    for change, about in (
+        (no_recipient, "Nobody can open it."),
+        (seventeen_recipients, "One recipient more than 16."),
+        (recipient_twice, "The same recipient twice."),
+        (unprotected_inside, "An unprotected header besides the IV."),
+        (no_iv, "No IV."),
+        (long_iv, "An IV of 16 bytes."),
+        (recipient_unprotected, "A recipient with a second unprotected header."),
+        (recipient_protected, "A recipient with a third protected header."),
+        (recipient_of_recipient, "A recipient with recipients of its own."),
+        (short_wrapped, "A wrapped key of 47 bytes."),
+        (short_encapsulated, "An encapsulated key of 1,119 bytes."),
+    ):
+        name = change.__name__.replace("_", "-")
+        schema = {"schema": "accepts"} if change is recipient_twice else {}
+        yield _case(f"structure-{name}", about, Forge(in_encrypt=change).record(), "malformed", **schema)
+
+    for name, about, forge in (
+        ("outer-header-more", "A fourth protected header outside.", Forge(outer={3: 0})),
+        ("outer-header-less", "No type outside.", Forge(outer={16: None})),
+        ("outer-kid-short", "A key id of 7 bytes outside.", Forge(outer={4: bytes(7)})),
+        ("header-more", "A fifth protected header.", Forge(headers={3: 0})),
+        ("header-less", "No commitment.", Forge(headers={COMMITMENT: None})),
+        ("commitment-short", "A commitment of 31 bytes.", Forge(headers={COMMITMENT: bytes(31)})),
+        ("claim-more", "An expiry among the claims.", Forge(claims={4: fleet.NOON})),
+        ("claim-less", "No sequence number.", Forge(claims={SEQ: None})),
+        ("claim-zero", "Sequence number 0.", Forge(claims={SEQ: 0})),
+        ("claim-negative-time", "A second before 1970.", Forge(claims={6: -1})),
+        ("claim-true", "A sequence number that is true.", Forge(claims={SEQ: True})),
+        ("claim-short", "A consent hash of 31 bytes.", Forge(claims={CONSENT: bytes(31)})),
+        ("claims-no-map", "Claims that are no map.", Forge(headers={15: b""})),
+        ("tag-outside", "Tagged as a COSE_Mac0.", Forge(tags=(17, 96))),
+        ("tag-inside", "Tagged as a COSE_Encrypt0.", Forge(tags=(18, 16))),
+    ):
+        yield _case(f"structure-{name}", about, forge.record(), "malformed")
+
+    right = Forge().record()
+    yield _case("trailing-byte", "One byte more than the record.", right + b"\0", "not-canonical")
+    yield _case("cut-off", "The last byte is missing.", right[:-1], "malformed")
+    yield _case("empty", "No bytes at all.", b"", "malformed")
+    yield _case(
+        "long-head",
+        "An array's head in two bytes where one does.",
+        right[:1] + b"\x98\x04" + right[2:],
+        "not-canonical",
+    )
+    yield _case("untagged", "COSE_Sign1 without its tag.", right[1:], "malformed")
+
+
+def _two_faced() -> Iterator[Case]:
+    def second_key(layers: list[Any]) -> None:
+        layers[3][1] = wrap(fleet.seed("another content key"), "amadou")
+
+    two = Forge(to=("mei", "amadou"), in_encrypt=second_key).record()
+    about = "Two recipients were given different keys; the commitment is to the first one's."
+    yield _case("two-keys-first-recipient", f"{about} She opens it.", two)
+    yield _case("two-keys-second-recipient", f"{about} He sees that.", two, "bad-commitment", opened_by=("amadou",))
+    yield _case("not-for-this-key", "Sealed for others.", Forge().record(), "not-for-this-key", opened_by=("outsider",))
+
+
+def _inside() -> Iterator[Case]:
+    plain = documents.to_cbor(fleet.WITHDRAWAL)
+    padded = padding.pad(plain)
+    tampered = cbor.encode(documents.to_map(fleet.WITHDRAWAL) | {"name": "no"})
+    for name, about, inside, expect in (
+        ("padding-not-zero", "The last byte of the padding is 1.", padded[:-1] + b"\1", "malformed"),
+        ("padding-long", "One byte of padding too many.", padded + b"\0", "malformed"),
+        ("padding-short", "One byte of padding too few.", padded[:-1], "malformed"),
+        ("padding-none", "No padding.", plain, "malformed"),
+        ("report-empty", "Nothing inside.", b"", "malformed"),
+        ("report-no-map", "A number inside.", padding.pad(cbor.encode(5)), "malformed"),
+        ("report-unknown-field", "A field that the report does not have.", padding.pad(tampered), "malformed"),
+        (
+            "report-default-spelt-out",
+            "An unknown eye distance, spelt out as null.",
+            padding.pad(_with_null_eye_distance()),
+            "not-canonical",
+        ),
+        ("report-long-head", "A longer head than needed inside.", padding.pad(_long_headed(plain)), "not-canonical"),
+        ("report-indefinite", "A map of indefinite length.", b"\xbf" + plain[1:] + b"\xff", "not-canonical"),
+    ):
+        schema = "accepts" if inside else "refuses"  # the schema sees that there is no room for anything
+        yield _case(f"inside-{name}", about, Forge(padded=inside).record(), expect, schema=schema)
+    for name, about, changes in (
+        ("no-face", "A report without a face.", {"faces": []}),
+        ("names-a-record", "A report that also takes a record back.", {"withdraws": bytes(16)}),
+    ):
+        inside = padding.pad(cbor.encode(documents.to_map(fleet.REPORT) | changes))
+        forge = Forge(padded=inside, claims={CONSENT: fleet.REPORT.consent_hash})
+        yield _case(f"inside-{name}", about, forge.record(), "malformed", schema="accepts")
+    refused = documents.to_map(fleet.REPORT)
+    refused["consent"]["homeward:asked"][0]["dpv:hasConsentStatus"] = "dpv:ConsentRefused"
+    yield _case(
+        "inside-consent-refused",
+        "A report although tracing was refused.",
+        Forge(padded=padding.pad(cbor.encode(refused))).record(),
+        "malformed",
+        schema="accepts",
+    )
+    yield _case(
+        "consent-mismatch",
+        "The consent inside is not the one bound outside.",
+        Forge(claims={CONSENT: fleet.seed("other consent")}).record(),
+        "consent-mismatch",
+    )
+
+
+def _with_null_eye_distance() -> bytes:
+    plain = documents.to_map(fleet.REPORT)
+    plain["faces"][0]["measures"] = {"sharpness": 1.5, "exposure": 1.5, "eye_distance": None}
+    return cbor.encode(plain)
+
+
+def _long_headed(plain: bytes) -> bytes:
+    assert plain[0] >> 5 == 5
+    return bytes([0xB8, plain[0] & 0x1F]) + plain[1:]
+
+
+def _arrivals() -> Iterator[Case]:
+    first = Forge().record()
+    again = Forge(padded=padding.pad(documents.to_cbor(replace_code(fleet.WITHDRAWAL)))).record()
+    yield Case(
+        "arrivals-duplicate",
+        "The same record twice: the kiosk saw no receipt.",
+        "arrivals",
+        None,
+        needs={"arrivals": _one_after_the_other((first, "stored"), (first, "duplicate"))},
+        schema=None,
+    )
+    yield Case(
+        "arrivals-replay",
+        "A second record under the first one's id.",
+        "arrivals",
+        None,
+        needs={"arrivals": _one_after_the_other((first, "stored"), (again, "replay"))},
+        schema=None,
+    )
+
+
+def replace_code(withdrawal: Any) -> Any:
+    return msgspec.structs.replace(withdrawal, receipt_code="OTHER-0000")
+
+
+def _one_after_the_other(*arrivals: tuple[bytes, str]) -> list[dict[str, str]]:
+    return [{"input": data.hex(), "expect": expect} for data, expect in arrivals]
