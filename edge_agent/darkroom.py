@@ -1,0 +1,156 @@
+"""Where the pixels of one session are, and nowhere else: from framing to sealing, in memory alone.
+
+It opens the camera and the models on first need and says plainly when it can't, so that a kiosk without a camera says
+so at rest instead of failing in somebody's session.
+"""
+
+from __future__ import annotations
+
+from math import hypot
+from typing import TYPE_CHECKING, Final, Literal
+
+from edge_agent.errors import CameraError, HardwareError
+from edge_agent.session.guidance import View
+from edge_agent.session.scene import Act, Face
+from edge_agent.vision import choice, crop
+from edge_agent.vision.framing import Framing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge_agent.ports import Camera, Clock, Frame, Rgb
+    from edge_agent.vision import face as vision_face
+    from edge_agent.vision.crop import Portrait
+    from edge_agent.vision.face import Box
+    from edge_agent.vision.finder import Finder, Found
+
+FRAME_TIMEOUT_S: Final = 5.0
+_TRY_AGAIN_S: Final = 10.0
+_GREEN: Final = 1  # carries most of the luma
+
+
+class Darkroom:
+    """Camera, finder, and what they saw in this session."""
+
+    def __init__(self, clock: Clock, open_camera: Callable[[], Camera], open_finder: Callable[[], Finder]) -> None:
+        self._clock = clock
+        self._open_camera = open_camera
+        self._open_finder = open_finder
+        self._camera: Camera | None = None
+        self._finder: Finder | None = None
+        self._fault: HardwareError | None = None
+        self._again_at = 0.0
+        self._framing: Framing | None = None
+        self._last: Box | None = None
+        self._frame: Frame | None = None
+        self._found: Found | None = None
+        self._faces: tuple[vision_face.Face, ...] = ()
+        self._portrait: Portrait | None = None
+
+    @property
+    def finder(self) -> Finder:
+        """What finds faces here. Raises ModelError when a model's file is missing or bad."""
+        if self._finder is None:
+            self._finder = self._open_finder()
+        return self._finder
+
+    @property
+    def portrait(self) -> Portrait:
+        """The picture that is to be sent. Raises CameraError when none was cut."""
+        if self._portrait is None:
+            raise CameraError("there is no picture to send")
+        return self._portrait
+
+    def check(self) -> None:
+        """Make sure that a picture could be taken now; the camera stays off. Raises CameraError or ModelError."""
+        _ = self.finder
+        now = self._clock.monotonic()
+        if self._fault is not None and now < self._again_at:
+            raise self._fault
+        try:
+            self._opened()
+            self._fault = None
+        except HardwareError as fault:
+            self._fault, self._again_at = fault, now + _TRY_AGAIN_S
+            raise
+
+    def start(self) -> None:
+        """Open the shutter. Raises CameraError."""
+        self._framing = Framing(self.finder)
+        self._last = None
+        self._opened().start()
+
+    def stop(self) -> None:
+        """Shut the shutter and forget the last frames."""
+        self._framing = None
+        if self._camera is not None:
+            self._camera.stop()
+        if self._finder is not None:
+            self._finder.forget()
+
+    def look(self) -> View:
+        """Take a frame, judge it for guidance, and forget it. Raises CameraError."""
+        if self._framing is None:
+            raise CameraError("the camera is off")
+        frame = self._opened().capture(FRAME_TIMEOUT_S)
+        width = frame.small.shape[1]
+        faces = self._framing.find(frame.small)
+        light = float(frame.small[..., _GREEN].mean()) / 255
+        _wipe(frame)
+        if not faces:
+            self._last = None
+            return View(faces=0, light=light)
+        nearest = max((face.box for face in faces), key=lambda box: box.w)
+        (x, y), (last_x, last_y) = nearest.centre, (self._last or nearest).centre
+        self._last = nearest
+        shift = hypot(x - last_x, y - last_y) / nearest.w
+        return View(faces=len(faces), width=nearest.w / width, light=light, shift=shift)
+
+    def take(self) -> int:
+        """Take the picture and find the faces in it; return how many. Raises CameraError."""
+        self.drop()
+        frame = self._opened().capture(FRAME_TIMEOUT_S)
+        height, width = frame.small.shape[:2]
+        self._frame, self._found = frame, self.finder.find(frame.small)
+        self._faces = choice.order(self._found.faces, width, height)
+        return len(self._faces)
+
+    def cut(self, chosen: Face | Literal[Act.OVAL]) -> None:
+        """Cut out the chosen face alone, or the guide oval; then let go of the frame. Raises CameraError."""
+        if self._frame is None or self._found is None:
+            raise CameraError("there is no picture to cut from")
+        if isinstance(chosen, Face):
+            face = self._faces[chosen.index]
+            self._portrait = crop.portrait(self._frame, face, self._found.others(face), self.finder)
+        else:
+            self._portrait = crop.centre(self._frame, self._found.faint, self.finder)
+
+    def drop(self) -> None:
+        """Destroy every frame and crop that is held."""
+        if self._frame is not None:
+            _wipe(self._frame)
+        self._frame = self._found = self._portrait = None
+        self._faces = ()
+        if self._finder is not None:
+            self._finder.forget()
+
+    def close(self) -> None:
+        """Destroy everything and let go of the camera."""
+        self.drop()
+        if self._camera is not None:
+            self._camera.close()
+
+    def _opened(self) -> Camera:
+        if self._camera is None:
+            self._camera = self._open_camera()
+        return self._camera
+
+
+def _wipe(frame: Frame) -> None:
+    for pixels in (frame.small, frame.large):
+        _zero(pixels)
+
+
+def _zero(pixels: Rgb) -> None:
+    if pixels.flags.writeable:
+        pixels.fill(0)

@@ -1,0 +1,46 @@
+"""The kiosk's signed word about itself, left on the shared mount for the courier to take along."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from edge_agent.wire import status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_agent.ports import Clock
+    from edge_agent.wire.keys import Signer
+    from edge_agent.wire.status import Health
+
+_AT_LEAST_EVERY_MS: Final = 300_000  # written when something changed, else this rarely: it costs the card a write
+
+
+class HealthFile:
+    """Writes a health message when it says something new."""
+
+    def __init__(self, path: Path, signer: Signer, clock: Clock) -> None:
+        self._path = path
+        self._signer = signer
+        self._clock = clock
+        self._said: Health | None = None
+
+    def say(self, health: Health) -> None:
+        """Sign and write `health`, whole or not at all, unless the last one says the same. Raises OSError."""
+        if self._said is not None and self._same(self._said, health):
+            return
+        beside = self._path.with_suffix(".new")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(status.sign_health(health, self._signer))
+        beside.replace(self._path)
+        self._said = health
+
+    @staticmethod
+    def _same(said: Health, new: Health) -> bool:
+        if new.uptime_ms - said.uptime_ms >= _AT_LEAST_EVERY_MS:
+            return False
+        return all(
+            getattr(said, field) == getattr(new, field) for field in new.__struct_fields__ if field != "uptime_ms"
+        )

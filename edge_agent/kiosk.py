@@ -1,0 +1,375 @@
+"""homeward-kiosk: the program that meets people. It has the camera, the signing key and public keys; it has no network.
+
+The session decides (`session.flow`); here its commands are carried out, one by one, and what came of them is told back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, assert_never
+
+import msgspec
+
+from edge_agent import __version__, config
+from edge_agent.darkroom import Darkroom
+from edge_agent.errors import HomewardError, ModelError
+from edge_agent.events import emit
+from edge_agent.hardware.clock import SystemClock
+from edge_agent.hardware.key_file import load_signer
+from edge_agent.hardware.parts import open_parts
+from edge_agent.hardware.process import keep_memory_private
+from edge_agent.hardware.watchdog import SystemdWatchdog
+from edge_agent.health import HealthFile
+from edge_agent.outbox import Limits, Outbox
+from edge_agent.reporting import Reporter
+from edge_agent.session import flow, notice
+from edge_agent.session.commands import Capture, Crop, DropPixels, Seal, Show, StartCamera, StopCamera
+from edge_agent.session.consent import Purpose
+from edge_agent.session.events import (
+    Blocked,
+    CameraFailed,
+    Captured,
+    CaptureFailed,
+    FacesSeen,
+    Sealed,
+    SealFailed,
+    Tick,
+    Unblocked,
+)
+from edge_agent.session.gestures import Gestures
+from edge_agent.session.pace import Pace
+from edge_agent.session.table import Stage
+from edge_agent.trust import TrustFile
+from edge_agent.vision import finder, manifest
+from edge_agent.wire import status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+
+    from edge_agent.config import KioskSettings
+    from edge_agent.hardware.parts import Parts
+    from edge_agent.ports import Clock, Watchdog
+    from edge_agent.session.commands import Command
+    from edge_agent.session.events import Event
+
+_LONGEST_WAIT_S: Final = 1.0  # SIGTERM is looked for in between
+_CHECK_EVERY_S: Final = 2.0
+
+
+class Kiosk:
+    """One run of the kiosk. `run` returns after `stop`."""
+
+    def __init__(
+        self,
+        settings: KioskSettings,
+        clock: Clock,
+        parts: Parts,
+        darkroom: Darkroom,
+        reporter: Reporter,
+        outbox: Outbox,
+        health: HealthFile,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._parts = parts
+        self._darkroom = darkroom
+        self._reporter = reporter
+        self._outbox = outbox
+        self._health = health
+        pace = Pace(**msgspec.structs.asdict(settings.pace))
+        self._gestures = Gestures(pace)
+        plan = flow.Plan(languages=tuple(settings.consent.languages), purposes=_purposes(settings), pace=pace)
+        self._state, commands = flow.begin(plan, clock.monotonic())
+        self._blocked = ""
+        self._checked_at = float("-inf")
+        self._stage: Stage | None = None
+        self._find_ms = self._crop_ms = 0.0
+        self._faces = 0
+        self._stopping = False
+        self._do(commands)
+
+    def stop(self) -> None:
+        """Ask `run` to end; safe in a signal handler."""
+        self._stopping = True
+
+    def run(self, watchdog: Watchdog) -> None:
+        """Serve people until told to stop. Raises ButtonError, without which nobody could say no."""
+        self._check()
+        watchdog.ready()
+        emit("ready", program="kiosk", kiosk=self._settings.kiosk)
+        try:
+            while not self._stopping:
+                for edge in self._parts.button.wait(self._patience()):
+                    self._tell(*self._gestures.edge(edge.at, down=edge.down))
+                now = self._clock.monotonic()
+                self._tell(*self._gestures.tick(now))
+                if (deadline := flow.deadline(self._state)) is not None and now >= deadline:
+                    self._tell(Tick(at=now))
+                if self._framing:
+                    self._look()
+                self._check()
+                watchdog.beat(self._blocked or self._state.stage)
+        finally:
+            self._darkroom.close()
+            for presenter in self._parts.presenters:
+                presenter.close()
+            self._parts.button.close()
+        emit("stopped", program="kiosk")
+
+    @property
+    def _framing(self) -> bool:
+        return self._state.camera_on and self._state.stage is Stage.FRAMING and self._state.awaiting is None
+
+    def _patience(self) -> float:
+        """How long nothing has to be done unless the button moves, in seconds."""
+        if self._framing:
+            return 0.0
+        now = self._clock.monotonic()
+        due = (self._gestures.deadline(), flow.deadline(self._state))
+        return max(0.0, min([_LONGEST_WAIT_S, *(at - now for at in due if at is not None)]))
+
+    # -- The session ---------------------------------------------------------------------------------------------------
+
+    def _tell(self, *happened: Event) -> None:
+        """Tell the session what happened, carry out what it asks for, and tell it what came of that."""
+        events = collections.deque(happened)
+        while events:
+            if self._state.stage is Stage.REST:
+                self._check(now=True)  # nobody is asked for consent that could not be acted on
+            self._state, commands = flow.step(self._state, events.popleft())
+            events.extend(self._do(commands))
+
+    def _do(self, commands: Sequence[Command]) -> list[Event]:
+        return [event for command in commands if (event := self._carry_out(command)) is not None]
+
+    def _carry_out(self, command: Command) -> Event | None:
+        match command:
+            case Show():
+                self._show(command)
+            case StartCamera():
+                return self._try_camera(self._darkroom.start)
+            case StopCamera():
+                return self._try_camera(self._darkroom.stop)
+            case Capture(ticket=ticket):
+                return self._capture(ticket)
+            case Crop():
+                return self._crop(command)
+            case Seal():
+                return self._seal(command)
+            case DropPixels():
+                self._darkroom.drop()
+            case _:
+                assert_never(command)
+        return None
+
+    def _show(self, command: Show) -> None:
+        if command.scene.stage is not self._stage:
+            self._stage = command.scene.stage
+            emit("stage", stage=self._stage)  # where somebody is, never what they chose
+        for presenter in self._parts.presenters:
+            presenter.show(command.scene, command.say)
+
+    def _try_camera(self, act: Callable[[], None]) -> Event | None:
+        try:
+            act()
+        except HomewardError as fault:
+            self._complain(fault)
+            return CameraFailed(at=self._clock.monotonic(), code=fault.code)
+        return None
+
+    def _look(self) -> None:
+        try:
+            view = self._darkroom.look()
+        except HomewardError as fault:
+            self._complain(fault)
+            self._tell(CameraFailed(at=self._clock.monotonic(), code=fault.code))
+        else:
+            self._tell(FacesSeen(at=self._clock.monotonic(), view=view))
+
+    def _capture(self, ticket: int) -> Event:
+        began = self._clock.monotonic()
+        try:
+            self._faces = self._darkroom.take()
+        except HomewardError as fault:
+            self._complain(fault)
+            return CaptureFailed(at=self._clock.monotonic(), ticket=ticket, code=fault.code)
+        now = self._clock.monotonic()
+        self._find_ms = (now - began) * 1000
+        return Captured(at=now, ticket=ticket, faces=self._faces)
+
+    def _crop(self, command: Crop) -> Event | None:
+        began = self._clock.monotonic()
+        try:
+            self._darkroom.cut(command.choice)
+        except HomewardError as fault:
+            self._complain(fault)
+            return CaptureFailed(at=self._clock.monotonic(), ticket=command.ticket, code=fault.code)
+        self._crop_ms = (self._clock.monotonic() - began) * 1000
+        return None
+
+    def _seal(self, command: Seal) -> Event:
+        try:
+            queued = self._reporter.queue(command.consent, self._darkroom.portrait, self._darkroom.finder)
+        except HomewardError as fault:
+            self._complain(fault)
+            return SealFailed(at=self._clock.monotonic(), ticket=command.ticket, code=fault.code)
+        emit(
+            "sealed",
+            record=queued.record_id.hex(),
+            faces_found=self._faces,
+            crop_bytes=queued.crop_bytes,
+            sealed_bytes=queued.sealed_bytes,
+            find_ms=round(self._find_ms, 1),
+            crop_ms=round(self._crop_ms, 1),
+            seal_ms=round(queued.seal_ms, 1),
+            store_ms=round(queued.store_ms, 1),
+        )
+        return Sealed(at=self._clock.monotonic(), ticket=command.ticket, receipt_code=queued.receipt_code)
+
+    # -- Whether, and how, we are ---------------------------------------------------------------------------------------
+
+    def _check(self, *, now: bool = False) -> None:
+        """At rest, find out whether a report could be taken; tell the session when that changed, and the courier."""
+        at = self._clock.monotonic()
+        if self._state.stage is not Stage.REST or (not now and at < self._checked_at + _CHECK_EVERY_S):
+            return
+        self._checked_at = at
+        blocked = self._what_is_in_the_way()
+        if blocked != self._blocked:
+            self._blocked = blocked
+            event = Blocked(at=at, code=blocked) if blocked else Unblocked(at=at)
+            self._state, commands = flow.step(self._state, event)
+            self._do(commands)
+        self._say_health()
+
+    def _what_is_in_the_way(self) -> str:
+        try:
+            self._darkroom.check()
+            self._reporter.check()
+        except HomewardError as fault:
+            if fault.code != self._blocked:
+                self._complain(fault)
+            return fault.code
+        return ""
+
+    def _say_health(self) -> None:
+        now = self._clock.now()
+        try:
+            epoch, highest = self._outbox.highest()
+            health = status.Health(
+                kiosk=self._settings.kiosk,
+                version=__version__,
+                boot_id=now.boot_id,
+                uptime_ms=now.uptime_ms,
+                clock=now.quality,
+                ready=not self._blocked,
+                blocked_by=self._blocked or None,
+                orders_version=0,
+                bundle_version=self._reporter.bundle.content.version,
+                models=[] if self._blocked == ModelError.code else list(self._darkroom.finder.models),
+                epoch=epoch,
+                highest_seq=highest,
+            )
+            self._health.say(health)
+        except (HomewardError, OSError) as fault:  # the mount is full or gone: the check above says so to people
+            emit("health_not_written", code=getattr(fault, "code", "os"))
+
+    def _complain(self, fault: HomewardError) -> None:
+        emit("fault", code=fault.code)
+        sys.stderr.write(f"homeward-kiosk: {fault.explain()}\n")
+
+
+def _purposes(settings: KioskSettings) -> tuple[Purpose, ...]:
+    asked = {
+        Purpose.TRACING: True,
+        Purpose.PARTNERS: settings.consent.ask_partners,
+        Purpose.PUBLIC_APPEAL: settings.consent.ask_public_appeal,
+    }
+    return tuple(purpose for purpose, wanted in asked.items() if wanted)
+
+
+def _open_finder(settings: KioskSettings) -> finder.Finder:
+    return finder.load_detector(settings.detector.name, manifest.load(Path(settings.detector.manifest)))
+
+
+def _run(settings: KioskSettings) -> int:
+    keep_memory_private()
+    clock = SystemClock()
+    signer = load_signer(Path(settings.signing_key))
+    outbox = Outbox.open(settings.outbox_file, Limits(**msgspec.structs.asdict(settings.outbox)))
+    try:
+        parts = open_parts(settings)
+        darkroom = Darkroom(clock, parts.open_camera, lambda: _open_finder(settings))
+        reporter = Reporter(settings, clock, signer, TrustFile(settings.trust), outbox)
+        health = HealthFile(settings.health_file, signer, clock)
+        kiosk = Kiosk(settings, clock, parts, darkroom, reporter, outbox, health)
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            kiosk.stop()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        kiosk.run(SystemdWatchdog())
+    finally:
+        outbox.close()
+    return 0
+
+
+def _check(settings: KioskSettings) -> int:
+    """Try every part as a run would, the camera's shutter excepted; say what is well and what is not."""
+    parts: list[Parts] = []
+
+    def camera() -> None:
+        parts[0].open_camera().close()
+
+    def words() -> None:
+        controller = TrustFile(settings.trust).current().content.controller
+        facts = notice.Facts(ngo=controller.name, telephone=controller.contact, days=settings.consent.days_kept)
+        for language in settings.consent.languages:
+            if notice.load(language, facts).needs_a_native_reader:
+                sys.stdout.write(f"note  the words in {language!r} were made by a machine and need a native reader\n")
+
+    attempts: dict[str, Callable[[], object]] = {
+        "signing key": lambda: load_signer(Path(settings.signing_key)),
+        "recipient bundle": lambda: TrustFile(settings.trust).current(),
+        "words": words,
+        "models": lambda: _open_finder(settings),
+        "outbox": lambda: Outbox.open(settings.outbox_file, Limits(**msgspec.structs.asdict(settings.outbox))).close(),
+        "button and lights": lambda: parts.append(open_parts(settings)),
+        "camera": camera,
+    }
+    problems = 0
+    for name, attempt in attempts.items():
+        if name == "camera" and not parts:
+            continue
+        try:
+            attempt()
+        except HomewardError as fault:
+            problems += 1
+            sys.stdout.write(f"BAD   {name}: {fault.explain()}\n")
+        else:
+            sys.stdout.write(f"ok    {name}\n")
+    return 1 if problems else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the kiosk, or check its set-up."""
+    parser = argparse.ArgumentParser(prog="homeward-kiosk", description="Takes consented reports at a kiosk.")
+    parser.add_argument("command", choices=("run", "check"), help="serve people, or look for problems")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the kiosk's settings, TOML")
+    chosen = parser.parse_args(arguments)
+    try:
+        settings = config.load(chosen.config)
+        return _check(settings) if chosen.command == "check" else _run(settings)
+    except HomewardError as fault:
+        sys.stderr.write(f"homeward-kiosk: {fault.explain()}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+"""From a person's answers and one picture to a sealed record in the outbox.
+
+The report exists in memory, for as long as sealing takes. What goes to the disk is sealed to the recipients of the
+fleet's bundle, none of whose private keys is here.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from edge_agent.session import notice, receipt_code
+from edge_agent.session.consent import Party, Purpose, Who
+from edge_agent.wire import consent as record
+from edge_agent.wire import report, sealing
+from edge_agent.wire.documents import to_cbor
+from edge_agent.wire.keys import kid
+from edge_agent.wire.report import ClockQuality
+from edge_agent.wire.topics import Channel
+
+if TYPE_CHECKING:
+    from edge_agent.config import KioskSettings
+    from edge_agent.outbox import Link, Outbox
+    from edge_agent.ports import Clock, Now
+    from edge_agent.session.consent import Answer, Consent
+    from edge_agent.session.notice import Notice
+    from edge_agent.trust import TrustFile
+    from edge_agent.vision.crop import Portrait
+    from edge_agent.vision.finder import Detector
+    from edge_agent.wire.bundle import TrustedBundle
+    from edge_agent.wire.keys import Signer
+
+_PURPOSE: Final = {
+    Purpose.TRACING: record.Purpose.TRACING,
+    Purpose.PARTNERS: record.Purpose.PARTNERS,
+    Purpose.PUBLIC_APPEAL: record.Purpose.PUBLIC_APPEAL,
+}
+_ROLE: Final = {
+    Party.SUBJECT: record.Role.DATA_SUBJECT,
+    Party.PARENT: record.Role.PARENT,
+    Party.GUARDIAN: record.Role.GUARDIAN,
+    Party.STAFF: record.Role.STAFF,
+}
+_BUTTON_HOLD: Final = "homeward:ButtonHold"
+_MEDIA_TYPE: Final = "image/jpeg"
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A report that is sealed and on the disk. Times in milliseconds."""
+
+    record_id: bytes
+    receipt_code: str
+    crop_bytes: int
+    sealed_bytes: int
+    seal_ms: float
+    store_ms: float
+
+
+class Reporter:
+    """Seals reports for one kiosk."""
+
+    def __init__(self, settings: KioskSettings, clock: Clock, signer: Signer, trust: TrustFile, outbox: Outbox) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._signer = signer
+        self._trust = trust
+        self._outbox = outbox
+        self._bundle = trust.current()
+        self._notices = self._load_notices()
+
+    @property
+    def bundle(self) -> TrustedBundle:
+        """The recipients to whom the next report will be sealed."""
+        return self._bundle
+
+    def check(self) -> None:
+        """Take up what is in force now, between two sessions, and make sure that a report could be queued.
+
+        Raises OutboxFullError, ExpiredError, and what reading the bundle raises.
+        """
+        bundle = self._trust.current()
+        if bundle.sha256 != self._bundle.sha256:
+            self._bundle = bundle
+            self._notices = self._load_notices()
+        now = self._clock.now()
+        if now.quality is not ClockQuality.UNSET:  # a clock that was never set can't say that anything has expired
+            bundle.check_alive(now.utc)
+        self._outbox.room()
+
+    def notice(self, language: str) -> Notice:
+        """Give the words of a language, as they are said in this session."""
+        return self._notices[language]
+
+    def queue(self, consent: Consent, portrait: Portrait, detector: Detector) -> Queued:
+        """Seal one report and put it into the outbox; when this returns, it is on the disk.
+
+        Raises OutboxError and WireError; nothing is kept then.
+        """
+        began = self._clock.monotonic()
+        now = self._clock.now()
+        code = receipt_code.encode(secrets.token_bytes(receipt_code.ENTROPY_BYTES))
+        content = report.Report(
+            kind=report.Kind.REPORT,
+            site=self._site(),
+            captured=report.Captured(
+                utc=now.utc,
+                quality=now.quality,
+                error_ms=now.error_ms,
+                boot_id=now.boot_id,
+                uptime_ms=now.uptime_ms,
+            ),
+            consent=self._consent(consent, now, began),
+            consent_salt=secrets.token_bytes(record.SALT_BYTES),
+            faces=[_face(portrait, detector)],
+            receipt_code=code,
+        )
+        plain = to_cbor(content)
+        record_id = secrets.token_bytes(sealing.ID_BYTES)
+        seal_s = 0.0
+
+        def seal(link: Link) -> bytes:
+            nonlocal seal_s
+            start = self._clock.monotonic()
+            claims = sealing.Claims(
+                kiosk=self._settings.kiosk,
+                issued_at=now.utc,
+                record_id=record_id,
+                signer_kid=kid(self._signer.public_key),
+                seq=link.seq,
+                epoch=link.epoch,
+                previous=link.previous,
+                consent_hash=content.consent_hash,
+                topic=self._settings.address.topic(Channel.RECORDS),
+                bundle_hash=self._bundle.sha256,
+            )
+            sealed = sealing.seal(plain, claims, self._bundle.recipients, self._signer)
+            seal_s = self._clock.monotonic() - start
+            return sealed
+
+        start = self._clock.monotonic()
+        entry = self._outbox.append(record_id, seal)
+        store_s = self._clock.monotonic() - start - seal_s
+        return Queued(record_id, code, len(portrait.jpeg), entry.size, seal_s * 1000, store_s * 1000)
+
+    # -- The report's parts --------------------------------------------------------------------------------------------
+
+    def _site(self) -> report.Site:
+        site = self._settings.site
+        return report.Site(
+            id=site.id,
+            name=site.name,
+            latitude=site.latitude,
+            longitude=site.longitude,
+            accuracy_m=site.accuracy_m,
+            area=site.area,
+        )
+
+    def _consent(self, consent: Consent, now: Now, monotonic: float) -> record.ConsentRecord:
+        words = self._notices[consent.language]
+        controller = self._bundle.content.controller
+
+        def answer(given: Answer) -> record.Answer:
+            return record.Answer(
+                purpose=_PURPOSE[given.question.purpose],
+                by=_ROLE[given.question.party],
+                at=max(0, round(now.utc - (monotonic - given.at))),
+                status=record.Status.GIVEN if given.agreed else record.Status.REFUSED,
+                method=_BUTTON_HOLD,
+                held_ms=given.held_ms,
+            )
+
+        return record.ConsentRecord(
+            identifier=uuid.uuid4().urn,
+            language=consent.language,
+            subject=record.Subject.ADULT if consent.who is Who.SELF_ADULT else record.Subject.CHILD,
+            notice=record.Notice(identifier=words.id, sha256=words.sha256),
+            answers=[answer(given) for given in consent.answers],
+            personal_data=list(record.PERSONAL_DATA),
+            controller=controller,
+            recipients=[controller.name],
+            storage=record.Storage(
+                location=self._settings.consent.kept_where, duration=f"P{self._settings.consent.days_kept}D"
+            ),
+            jurisdiction=self._bundle.content.jurisdiction,
+            control=f"by telephone with the receipt code: {controller.contact}",
+        )
+
+    def _load_notices(self) -> dict[str, Notice]:
+        controller = self._bundle.content.controller
+        facts = notice.Facts(ngo=controller.name, telephone=controller.contact, days=self._settings.consent.days_kept)
+        return {language: notice.load(language, facts) for language in self._settings.consent.languages}
+
+
+def _face(portrait: Portrait, detector: Detector) -> report.Face:
+    measures = portrait.measures
+    return report.Face(
+        image=portrait.jpeg,
+        media_type=_MEDIA_TYPE,
+        width=portrait.width,
+        height=portrait.height,
+        box=portrait.box,
+        landmarks=[(_quarter(x), _quarter(y)) for x, y in portrait.landmarks],
+        measures=report.Measures(
+            sharpness=_quarter(measures.sharpness),
+            exposure=_quarter(measures.exposure),
+            eye_distance=None if measures.eye_distance is None else _quarter(measures.eye_distance),
+            yaw=None if measures.yaw is None else _quarter(measures.yaw),
+        ),
+        detector=detector.name,
+        models=list(detector.models),
+    )
+
+
+def _quarter(value: float) -> float:
+    """Round to quarters: finer says nothing here, and short floats are exact in CBOR's small encodings."""
+    return round(value * 4) / 4
