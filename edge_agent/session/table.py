@@ -41,15 +41,15 @@ class Cause(StrEnum):
     """Why a stage is left. The values are the words of the picture."""
 
     WOKEN = "woken"
-    WOKEN_BLOCKED = "woken, but cannot take a report"
-    BLOCKED = "can no longer take a report"
+    WOKEN_BLOCKED = "woken, but blocked"  # it can't take a report now
+    BLOCKED = "blocked"
     LANGUAGE_CHOSEN = "language chosen"
     WHO_SAID = "who agrees"
     ANSWERED = "next purpose"
     ADULT_NEXT = "a child: the adult's turn"
     ALL_AGREED = "all agreed"
     FACE_CLEAR = "one face"
-    FACE_OPEN = "several faces, or none"
+    FACE_OPEN = "several or none"
     FACE_CHOSEN = "face or oval chosen"
     TAKE_AGAIN = "take again"
     SENT = "send"

@@ -1,0 +1,164 @@
+"""The words of one language: the notice that people agree to, and everything else the kiosk says.
+
+The notice (who sees the picture, what for, how long, how to take it back, and the questions) is hashed as it is said,
+with the organisation's name, telephone and days filled in: a report's consent names exactly the words that were heard
+(red line 12). The other words may be made clearer without becoming another notice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from edge_agent.errors import SettingsError
+from edge_agent.session.consent import Purpose, Who
+from edge_agent.session.guidance import Guidance
+from edge_agent.session.scene import Act
+from edge_agent.session.table import ENDS_WITH_NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+    from importlib.resources.abc import Traversable
+
+Direction = Literal["ltr", "rtl"]
+
+NOTICE: Final = ("who_sees", "what_for", "how_long", "take_back", "free")
+"""The sentences of the notice, in the order in which they are said."""
+
+_HEAD: Final = {"id": str, "language": str, "name": str, "direction": str, "needs_a_native_reader": bool}
+_HASHED: Final = ("notice.", "question.")
+_SCENES: Final = (
+    *("rest", "language", "who", "permission", "framing", "taking", "choosing_several", "choosing_none"),
+    *("review", "sealing", "done", "cannot"),
+)
+_KEYS: Final = frozenset(
+    {
+        *(f"notice.{sentence}" for sentence in NOTICE),
+        *(f"question.{purpose}.{side}" for purpose in Purpose for side in ("subject", "adult")),
+        *(f"scene.{scene}" for scene in _SCENES),
+        *(f"nothing_kept.{cause.name.lower()}" for cause in ENDS_WITH_NOTHING),
+        *(f"choice.{choice}" for choice in (*Act, *Who, "face")),
+        *(f"guidance.{guidance}" for guidance in Guidance),
+        *(f"say.{said}" for said in ("warning", "nothing_chosen", "let_go")),
+        *("help.press", "help.hold"),
+    }
+)
+_FILLED_WHEN_SAID: Final = {"choice.face": {"number"}, "help.hold": {"choice"}, "scene.done": {"code"}}
+_PLACE: Final = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What differs between organisations. `days` is how long a report is kept. Raises SettingsError."""
+
+    ngo: str
+    telephone: str
+    days: int
+
+    def __post_init__(self) -> None:
+        if not self.ngo.strip() or not self.telephone.strip() or self.days < 1:
+            raise SettingsError(
+                "The notice lacks the organisation's name, its telephone, or how many days a report is kept.",
+                next_step="Give all three: nobody can agree to a picture without knowing who keeps it and how long.",
+            )
+        if not (self.ngo + self.telephone).isprintable() or set("{}") & set(self.ngo + self.telephone):
+            raise SettingsError(
+                "The organisation's name or telephone holds a line break, a brace, or something that can't be printed.",
+                next_step="Write both as they are to be said and read.",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What is said in one language.
+
+    `sha256` is the SHA-256 of the notice and its questions: of the UTF-8 of one line `key TAB words LF` for each, in
+    the order of the keys. `name` is the language's own name, `texts` all words by key. `needs_a_native_reader` tells
+    that a machine wrote them and nobody has read them yet.
+    """
+
+    id: str
+    language: str
+    name: str
+    direction: Direction
+    needs_a_native_reader: bool
+    sha256: bytes
+    texts: Mapping[str, str]
+
+    def text(self, key: str, **values: str) -> str:
+        """Give the words of `key`, with `values` in the places that are filled when they are said."""
+        return _PLACE.sub(lambda place: values[place[1]], self.texts[key])
+
+
+def languages() -> tuple[str, ...]:
+    """Give the codes of all languages that there are words for."""
+    return tuple(sorted(f.name.removesuffix(".toml") for f in _folder().iterdir() if f.name.endswith(".toml")))
+
+
+def load(language: str, facts: Facts) -> Notice:
+    """Give the words of `language`. Raises SettingsError when there are none, or not all."""
+    if language not in languages():
+        raise SettingsError(
+            f"There are no words for the language {language!r}.",
+            next_step=f"Choose among {', '.join(languages())}, or add notices/{language}.toml.",
+        )
+    notice = read((_folder() / f"{language}.toml").read_text(encoding="utf-8"), facts)
+    assert notice.language == language, "a file is named after its language"
+    return notice
+
+
+def read(toml: str, facts: Facts) -> Notice:
+    """Make a notice of the text of a notices file. Raises SettingsError when a word is missing, or one too many."""
+    try:
+        document = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"A notice is not TOML: {error}", next_step="Correct that place in the file.") from error
+    head = {key: document.pop(key, None) for key in _HEAD}
+    known = {"ngo": facts.ngo, "telephone": facts.telephone, "days": str(facts.days)}
+    words = dict(_flat(document))
+    wrong = sorted(_wrong(head, words, known.keys()))
+    if wrong:
+        raise SettingsError(
+            f"The notice in {head['language']!r} can't be used: {'; '.join(wrong)}.",
+            next_step="Compare it, key by key, with notices/en.toml.",
+        )
+    texts = {key: _PLACE.sub(lambda p: known.get(p[1], p[0]), text) for key, text in words.items()}
+    return Notice(**head, sha256=_sha256(texts), texts=MappingProxyType(texts))
+
+
+def _folder() -> Traversable:
+    return resources.files("edge_agent.session") / "notices"
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", " ".join(value.split()) if isinstance(value, str) else value
+
+
+def _wrong(head: Mapping[str, Any], words: Mapping[str, Any], known: AbstractSet[str]) -> Iterator[str]:
+    """Say everything that is wrong with a notice, so that it can be put right in one go."""
+    yield from (f"{key} is missing or of another type" for key, kind in _HEAD.items() if type(head[key]) is not kind)
+    if head["direction"] not in get_args(Direction):
+        yield "direction is neither ltr nor rtl"
+    yield from (f"{key} is missing" for key in _KEYS - words.keys())
+    yield from (f"{key} is unknown" for key in words.keys() - _KEYS)
+    for key in _KEYS & words.keys():
+        text = words[key]
+        if not isinstance(text, str) or not text:
+            yield f"{key} has no words"
+        elif set(_PLACE.findall(text)) - known != _FILLED_WHEN_SAID.get(key, set()):
+            yield f"{key} lacks a place to fill in, or has an unknown one"
+
+
+def _sha256(texts: Mapping[str, str]) -> bytes:
+    lines = (f"{key}\t{texts[key]}\n" for key in sorted(texts) if key.startswith(_HASHED))
+    return hashlib.sha256("".join(lines).encode()).digest()
