@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
-from math import ceil, floor
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from PIL import Image
 
-from edge_agent.vision.face import Box, Face
+from edge_agent.vision.face import HEAD, Box, Face
 from edge_agent.vision.finder import may_be
 from edge_agent.vision.measures import measure
 
@@ -42,11 +41,12 @@ QUALITIES: Final = (
     10,
     5,
 )  # white noise fits at 20, the worst made picture at 10
-FLAT: Final = (128, 128, 128)  # where there is nothing to show, or nothing that may be shown
+FLAT: Final = 128  # of each colour: where there is nothing to show, or nothing that may be shown
 
 HIGH: Final = 3.0  # the cut's height, in sides of the face's box, which reaches from the brows to the chin
 RAISED: Final = 0.1  # the cut's middle lies this much higher than the box's: above it there is hair
-DESTROYED: Final = 0.35  # how far beyond its box another face is destroyed, as a part of the box: forehead, ears, chin
+WHOLE_BOX: Final = 2.0  # `_reach` at a box's corners: within it, all of a face's box is destroyed
+MARGIN: Final = (1 + 2 * HEAD) ** 2  # within it lies the whole head
 
 GUIDE: Final = Box(0.375, 0.325, 0.25, 0.35)  # where the guide oval asks for the face, as parts of the frame
 
@@ -69,7 +69,7 @@ class Portrait:
 def portrait(frame: Frame, chosen: Face, others: Iterable[Face], detector: Detector) -> Portrait:
     """Cut out `chosen` and destroy `others`, both found in `frame.small`.
 
-    `detector` looks again, closer, at the cut alone: there faces are found that were too small in the frame.
+    `detector` searches the cut once more, from near: there it sees faces that were too small in the whole frame.
     """
     return _cut(frame.large, _on_large(chosen, frame), [_on_large(face, frame) for face in others], detector)
 
@@ -93,9 +93,9 @@ def _cut(large: Rgb, chosen: Face, others: Sequence[Face], detector: Detector) -
     left, top, width, height = region(chosen.box)
     cut = _padded(large, left, top, width, height)
     person = chosen.moved(-left, -top)
-    closer = (face for face in detector.find(cut).faint if not may_be(face, person))
+    closer = (face for face in detector.search(cut) if not may_be(face, person))
     _destroy(cut, person.box, [*(face.moved(-left, -top).box for face in others), *(face.box for face in closer)])
-    picture = Image.fromarray(cut).resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+    picture = Image.fromarray(cut).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
     shown = person.scaled(WIDTH / width, HEIGHT / height)
     box = chosen.box
     return Portrait(
@@ -127,20 +127,24 @@ def _padded(rgb: Rgb, left: int, top: int, width: int, height: int) -> Rgb:
 
 
 def _destroy(cut: Rgb, chosen: Box, others: Iterable[Box]) -> None:
-    """Fill every other face with one flat colour, except where the core of the chosen face lies."""
+    """Fill every other face with one flat colour, except where the core of the chosen face lies.
+
+    Around a face's box there is a margin of forehead, ears and chin. Where two people's margins meet, each keeps what
+    is nearer to it, so that a head beside the chosen one does not cost the chosen one's hair.
+    """
+    own = _reach(chosen, cut)
     for other in others:
-        whole = other.grown(DESTROYED)
-        left, right = (min(max(edge, 0), cut.shape[1]) for edge in (floor(whole.x), ceil(whole.x + whole.w)))
-        top, bottom = (min(max(edge, 0), cut.shape[0]) for edge in (floor(whole.y), ceil(whole.y + whole.h)))
-        cut[top:bottom, left:right][~_core(chosen, left, top, right, bottom)] = FLAT
+        reach = _reach(other, cut)
+        cut[(own > 1) & ((reach <= WHOLE_BOX) | ((reach <= MARGIN) & (reach < own)))] = FLAT
 
 
-def _core(box: Box, left: int, top: int, right: int, bottom: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Which pixels of a rectangle lie in a box's core, as `Box.core_holds` has it; [bottom - top, right - left]."""
+def _reach(box: Box, cut: Rgb) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """Square each pixel's distance from a box's middle, [height, width]: 1 on the ellipse inscribed in the box."""
+    height, width = cut.shape[:2]
     x, y = box.centre
-    across = (np.arange(left, right) + 0.5 - x) / (box.w / 2)
-    down = (np.arange(top, bottom) + 0.5 - y) / (box.h / 2)
-    return across[None, :] ** 2 + down[:, None] ** 2 <= 1
+    across = (np.arange(width, dtype=np.float32) + 0.5 - x) / (box.w / 2)
+    down = (np.arange(height, dtype=np.float32) + 0.5 - y) / (box.h / 2)
+    return across[None, :] ** 2 + down[:, None] ** 2
 
 
 def encode(picture: Image.Image) -> bytes:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 Point = tuple[float, float]
+
+HEAD: Final = 0.35  # how far forehead, ears and chin reach beyond a face's box, as a part of the box
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_agent.errors import ModelError
 from edge_agent.vision.blazeface import SCORE, BlazeFace
+from edge_agent.vision.face import HEAD
 from edge_agent.vision.suppression import suppress
 
 if TYPE_CHECKING:
@@ -40,8 +41,11 @@ class Found:
 
 
 def may_be(faint: Face, chosen: Face) -> bool:
-    """Whether a faint find may be the chosen face itself, or a part of it."""
-    return faint.box.overlap(chosen.box) > SAME_FACE or chosen.box.core_holds(faint.box.centre)
+    """Say whether a faint find may be the chosen face itself, a part of it, or the head about it."""
+    one, other = faint.box, chosen.box
+    if one.overlap(other) > SAME_FACE or other.core_holds(one.centre) or one.core_holds(other.centre):
+        return True
+    return faint.score < EVEN and one.w < other.w / 2 and other.grown(HEAD).core_holds(one.centre)  # its ear
 
 
 class Detector(Protocol):
@@ -59,6 +63,14 @@ class Detector(Protocol):
 
     def find(self, rgb: Rgb, threshold: float | None = None) -> Found:
         """Find the faces in a frame, RGB uint8 [height, width, 3]; `threshold` stands in for the manifest's."""
+        ...
+
+    def search(self, rgb: Rgb) -> tuple[Face, ...]:
+        """Find all that may be a face in a picture, the small ones too."""
+        ...
+
+    def forget(self) -> None:
+        """Overwrite what is still held of the last picture."""
         ...
 
 
@@ -94,6 +106,23 @@ class Finder:
         faces = self._unite(sure)
         nothing_faint = all(len(few) == len(many) for few, many in zip(sure, faint, strict=True))
         return Found(faces, faces if nothing_faint else self._unite(faint))
+
+    def search(self, rgb: Rgb) -> tuple[Face, ...]:
+        """Find all that may be a face, the small ones too, some of them twice: to destroy them, not to offer them.
+
+        The model with the largest input looks at four parts of the picture that overlap by half, so that a face up to
+        a third of the picture's width is whole in one of them.
+        """
+        part = max(self.parts, key=lambda part: part.model.side)
+        height, width = rgb.shape[:2]
+        rows, columns = -(-height // 3), -(-width // 3)
+        finds: list[Face] = []
+        for top in (0, rows):
+            for left in (0, columns):
+                tile = rgb[top : top + 2 * rows, left : left + 2 * columns]
+                candidates = part.model.candidates(tile, part.faint, part.threshold)
+                finds += (face.moved(left, top) for face in suppress(candidates, self.nms_iou))
+        return tuple(finds)
 
     def forget(self) -> None:
         """Overwrite what the models still hold of the last frame."""
