@@ -97,14 +97,24 @@ def _read(path: Path) -> bytes:
 class LiveTrust:
     """The trust in force, read again whenever a file was replaced.
 
-    `refused` is told each time that a replacement can't be taken up. Raises what `load` raises when it is made.
+    `adopted` is told each floor that comes into force, `refused` why a replacement can't be taken up. Raises what
+    `load` raises when it is made.
     """
 
-    def __init__(self, files: TrustFiles, floor: Floor, refused: Callable[[SettingsError | WireError], None]) -> None:
+    def __init__(
+        self,
+        files: TrustFiles,
+        floor: Floor,
+        *,
+        adopted: Callable[[Floor], None],
+        refused: Callable[[SettingsError | WireError], None],
+    ) -> None:
         self._files = files
+        self._adopted = adopted
         self._refused = refused
         self._seen = self._look()
         self._trust = load(files, floor)
+        adopted(self.floor)
 
     def current(self) -> Trust:
         """Give what is in force now."""
@@ -115,6 +125,8 @@ class LiveTrust:
                 self._trust = load(self._files, self.floor)
             except (SettingsError, WireError) as fault:
                 self._refused(fault)
+            else:
+                self._adopted(self.floor)
         return self._trust
 
     @property

@@ -214,8 +214,7 @@ class SqliteStore(SqliteReader):
 
     def commit(self, entries: Sequence[Entry], at: int) -> Future[list[Fate]]:
         """Begin to keep all entries, or none; the result says what became of each, in order. See the port."""
-        if self._last is not None:
-            self._last.result()
+        self._wait()
         with _explained(self._path), self._undone_by_a_fault():
             self._connection.execute("BEGIN IMMEDIATE")
             fates = [self._keep(entry, at) for entry in entries]
@@ -229,6 +228,7 @@ class SqliteStore(SqliteReader):
 
     def raise_floor(self, document: str, version: int) -> None:
         """Take no older version of a signed document from now on. A floor never sinks. Raises StoreError."""
+        self._wait()
         with _explained(self._path):
             self._connection.execute(_RAISE_FLOOR, (document, version))
 
@@ -274,6 +274,11 @@ class SqliteStore(SqliteReader):
     def _holds(self, record_id: bytes, sha256: bytes) -> bool:
         query = "SELECT 1 FROM records WHERE record_id = ? AND sha256 = ?"
         return self._connection.execute(query, (record_id, sha256)).fetchone() is not None
+
+    def _wait(self) -> None:
+        """Wait for the commit before; raise its StoreError, if it failed."""
+        if self._last is not None:
+            self._last.result()
 
     def _finish(self, fates: list[Fate]) -> list[Fate]:
         with _explained(self._path), self._undone_by_a_fault():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from central.trust import TrustFiles
 from edge_agent.wire import bundle, consent, documents, registry, report, sealing, status
@@ -13,6 +13,9 @@ from edge_agent.wire.bundle import Bundle, Holder, Recipient, TrustedBundle
 from edge_agent.wire.keys import RecipientPrivateKey, RecipientPublicKey, SoftwareSigner, kid
 from edge_agent.wire.registry import RegisteredKey, Registry, RegistryContent
 from edge_agent.wire.topics import Address, Channel
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FLEET = "coast"
 NOW = 1_760_000_000  # seconds since 1970

@@ -1,0 +1,87 @@
+"""What a kiosk's chain of records proves: that nothing is missing, exchanged or told twice. Pure.
+
+Each record carries its number in an epoch (one life of the kiosk's outbox) and the hash of the record before it; the
+kiosk's signed health says how far it has come. See docs/wire-format.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_agent.wire.sealing import FIRST_IN_CHAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from central.store.port import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Numbers that the kiosk gave out and that are not here: `first` to `last`, both included."""
+
+    epoch: bytes
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A record whose hash of the one before is not that record's hash: one of the two is not what it was."""
+
+    epoch: bytes
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """A place that the kiosk's key has signed more than once: a copied key, or an outbox brought back from a copy."""
+
+    epoch: bytes
+    seq: int
+
+
+Finding = Missing | Broken | Forked
+
+
+def examine(links: Sequence[Link], reach: Mapping[bytes, int], refused: Iterable[Link] = ()) -> list[Finding]:
+    """Examine one kiosk's chain, epoch by epoch in the order of their first record.
+
+    `links` are the records that are kept, `reach` the highest number by epoch that its signed health names, `refused`
+    the records in quarantine whose signature held, but whose place was taken.
+    """
+    epochs = dict.fromkeys([link.epoch for link in links] + list(reach))
+    findings: list[Finding] = []
+    for epoch in epochs:
+        kept = {link.seq: link for link in links if link.epoch == epoch}
+        findings += _missing(epoch, kept, reach.get(epoch, 0))
+        findings += _broken(epoch, kept)
+        forks = {link.seq for link in refused if link.epoch == epoch and _differs(kept.get(link.seq), link)}
+        findings += [Forked(epoch, seq) for seq in sorted(forks)]
+    return findings
+
+
+def _missing(epoch: bytes, kept: Mapping[int, Link], reach: int) -> list[Missing]:
+    here = sorted(kept)
+    ends = [*here, max(reach, here[-1] if here else 0) + 1]
+    return [
+        Missing(epoch, before + 1, after - 1)
+        for before, after in zip([0, *here], ends, strict=True)
+        if after - before > 1
+    ]
+
+
+def _broken(epoch: bytes, kept: Mapping[int, Link]) -> list[Broken]:
+    return [Broken(epoch, seq) for seq in sorted(kept) if not _follows(kept[seq], kept.get(seq - 1))]
+
+
+def _follows(link: Link, before: Link | None) -> bool:
+    """Whether a record names the one before it rightly; nobody can say while that one is missing."""
+    if link.seq == 1:
+        return link.previous == FIRST_IN_CHAIN
+    return before is None or link.previous == before.sha256
+
+
+def _differs(kept: Link | None, other: Link) -> bool:
+    return kept is not None and kept.sha256 != other.sha256

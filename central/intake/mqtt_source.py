@@ -1,0 +1,309 @@
+"""Messages by MQTT 5 over TLS 1.3, in the subset that every broker carries (docs/decisions/0004-intake.md).
+
+One thread does it all, so that the order of the core is the order on the wire. The broker keeps our session under a
+fixed client id; it holds back after 100 messages that we have not acknowledged, so that a slow disk slows the kiosks
+instead of filling our memory. Every connection is a paho client of its own: a packet id means nothing on another one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import ssl
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from central.intake.core import MAX_BATCH, Arrival
+from central.intake.events import emit
+from central.intake.stopping import StoppedError
+from edge_agent.errors import BrokerError
+from edge_agent.wire.topics import Channel, of_every_kiosk
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Sequence
+
+    from paho.mqtt.client import ConnectFlags
+    from paho.mqtt.reasoncodes import ReasonCode
+
+    from central.intake.core import Intake, Letter
+    from central.intake.settings import Broker
+    from central.intake.stopping import Stop
+    from central.store.port import Fate
+
+CONTENT_TYPE: Final = "application/cose"
+_RECEIVE_MAXIMUM: Final = 2 * MAX_BATCH  # one batch on its way to the disk, one being verified
+_DEFAULT_RECEIVE_MAXIMUM: Final = 65_535  # MQTT 5, 3.2.2.3.3
+_FAILURE: Final = 0x80  # MQTT 5, 2.4: from here on a reason code is a failure
+_GRANTED_QOS_1: Final = 1
+_UNSUPPORTED_VERSION: Final = 0x84
+
+_OLDEST_S: Final = 0.2  # no message waits longer for its batch to fill
+_QUIET_S: Final = 0.005  # nor at all once nothing more is coming
+_IDLE_S: Final = 0.2
+_CONNECT_S: Final = 10.0
+_RECEIPTS_S: Final = 5.0
+_GOODBYE_S: Final = 0.5  # SIGTERM promises two seconds in all
+_FIRST_BACKOFF_S: Final = 0.5
+_LONGEST_BACKOFF_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """What acknowledges a message: the packet's id, on the connection that brought it."""
+
+    connection: Client
+    packet_id: int
+
+
+class MqttSource:
+    """A persistent MQTT session, carried by one connection after the other. It is the core's Carrier."""
+
+    def __init__(self, broker: Broker, fleet: str, stop: Stop) -> None:
+        self._broker = broker
+        self._filters = [of_every_kiosk(fleet, channel) for channel in (Channel.RECORDS, Channel.STATUS)]
+        self._stop = stop
+        self._client_id = common_name(Path(broker.certificate))
+        self._tls = tls_context(broker)
+        self._client: Client | None = None  # the connection in use, while it stands
+        self._problem = ""
+        self._subscribed = False
+        self._window = MAX_BATCH
+        self._arrivals: deque[Arrival[Handle]] = deque()
+        self._confirmed: dict[int, int] = {}  # packet id of a receipt -> reason code of its PUBACK
+
+    def run(self, intake: Intake[Handle]) -> None:
+        """Receive until asked to stop.
+
+        Raises BrokerError when the broker does not speak MQTT 5, StoreError when a batch can't be kept.
+        """
+        backoff_s = _FIRST_BACKOFF_S
+        for host, port in itertools.cycle(self._broker.targets()):
+            try:
+                with self._stop.cuts_short():
+                    if not self._connect(host, port):
+                        emit("broker_unavailable", address=f"{host}:{port}", problem=self._problem)
+                        time.sleep(backoff_s)
+                        backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+                        continue
+            except StoppedError:
+                self._client = None
+                break
+            backoff_s = _FIRST_BACKOFF_S
+            emit("ready", address=f"{host}:{port}", client_id=self._client_id)
+            self._serve(intake)
+            if self._stop.asked:
+                break
+            emit("connection_lost", address=f"{host}:{port}", problem=self._problem)
+        self._disconnect()
+        emit("stopped")
+
+    # -- The core's Carrier --------------------------------------------------------------------------------------------
+
+    def publish(self, letters: Sequence[Letter]) -> None:
+        """Send receipts, as many at once as the broker takes; see the port."""
+        self._confirmed.clear()
+        waiting: set[int] = set()
+        left = deque(letters)
+        began = time.monotonic()
+        properties = _properties(PacketTypes.PUBLISH, ContentType=CONTENT_TYPE)
+        while (left or waiting) and self._client is not None and time.monotonic() - began < self._patience_s:
+            while left and len(waiting) < self._window:
+                letter = left.popleft()
+                waiting.add(self._client.publish(letter.topic, letter.payload, qos=1, properties=properties).mid)
+            self._loop(_IDLE_S)
+            answered = waiting & self._confirmed.keys()
+            waiting -= answered
+            for reason in map(self._confirmed.pop, answered):
+                if reason >= _FAILURE:
+                    emit("receipt_refused", reason=reason)
+        if left or waiting:
+            emit("receipts_given_up", count=len(left) + len(waiting))
+
+    @property
+    def _connected(self) -> bool:
+        return self._client is not None
+
+    @property
+    def _patience_s(self) -> float:
+        return _GOODBYE_S if self._stop.asked else _RECEIPTS_S
+
+    def acknowledge(self, arrivals: Sequence[Arrival[Handle]]) -> None:
+        """Acknowledge in order. What came by a connection that is gone will come again."""
+        for arrival in arrivals:
+            if arrival.handle.connection is self._client:
+                self._client.ack(arrival.handle.packet_id, qos=1)
+
+    # -- One connection ------------------------------------------------------------------------------------------------
+
+    def _connect(self, host: str, port: int) -> bool:
+        """Connect and subscribe. False, with the problem noted, when it has to be tried again."""
+        self._problem, self._subscribed = "", False
+        self._arrivals.clear()  # not acknowledged, so they come again
+        client = self._make_client()
+        properties = _properties(
+            PacketTypes.CONNECT,
+            SessionExpiryInterval=self._broker.session_expiry_s,
+            ReceiveMaximum=_RECEIVE_MAXIMUM,
+        )
+        try:
+            client.connect(host, port, self._broker.keepalive_s, clean_start=False, properties=properties)
+        except (OSError, ValueError) as fault:  # ValueError: ssl, when the broker's name does not fit
+            self._problem = str(fault)
+            return False
+        self._client = client
+        given_up_at = time.monotonic() + _CONNECT_S
+        while self._connected and not self._subscribed and not self._problem:
+            self._loop(_IDLE_S)
+            if time.monotonic() > given_up_at:
+                self._problem = "it does not answer"
+        if self._problem:
+            self._disconnect()
+        return self._subscribed and self._connected
+
+    def _serve(self, intake: Intake[Handle]) -> None:
+        """Take batches in until the connection is gone or we are asked to stop; settle what was begun."""
+        while self._connected and not self._stop.asked:
+            self._collect(hurry=intake.unsettled)
+            batch = [self._arrivals.popleft() for _ in range(min(MAX_BATCH, len(self._arrivals)))]
+            _tell(intake.take(batch) if batch else intake.settle())
+        _tell(intake.settle())
+
+    def _collect(self, *, hurry: bool) -> None:
+        """Receive until a batch is full, its first message is old enough, or nothing more is coming."""
+        now = time.monotonic()
+        oldest_until = now + _OLDEST_S
+        until = now + (_QUIET_S if hurry or self._arrivals else _IDLE_S)
+        while self._connected and len(self._arrivals) < MAX_BATCH and now < until and not self._stop.asked:
+            before = len(self._arrivals)
+            self._loop(until - now)
+            now = time.monotonic()
+            if len(self._arrivals) > before:
+                oldest_until = oldest_until if before else now + _OLDEST_S
+                until = min(now + _QUIET_S, oldest_until)
+
+    def _loop(self, timeout: float) -> None:
+        """Let paho read and write once, waiting at most `timeout` seconds for something to do."""
+        if self._client is None:
+            return
+        result = self._client.loop(timeout)
+        if result is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._problem = self._problem or f"connection closed ({result.name})"
+            self._client = None
+
+    def _disconnect(self) -> None:
+        """Say goodbye; the broker keeps our session."""
+        if self._client is None:
+            return
+        self._client.disconnect()
+        gone_at = time.monotonic() + _GOODBYE_S
+        while self._connected and time.monotonic() < gone_at:
+            self._loop(_QUIET_S)
+        self._client = None
+
+    def _make_client(self) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.max_inflight_messages_set(0)  # `publish` above keeps the window
+        client.tls_set_context(self._tls)
+        client.on_socket_open = _no_delay
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        return client
+
+    # -- paho's callbacks, all within `_loop` --------------------------------------------------------------------------
+
+    def _on_connect(
+        self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.value == _UNSUPPORTED_VERSION:
+            raise BrokerError(
+                "the broker does not speak MQTT 5",
+                next_step="Use a broker that does (mosquitto 2, RabbitMQ 4); MQTT 3.1.1 hides refusals.",
+            )
+        if reason.is_failure:
+            self._problem = f"it refuses us: {reason}"
+            return
+        if getattr(properties, "MaximumQoS", 1) < 1:
+            raise BrokerError("the broker carries QoS 0 only, which loses records", next_step="Allow QoS 1 on it.")
+        self._window = min(MAX_BATCH, getattr(properties, "ReceiveMaximum", _DEFAULT_RECEIVE_MAXIMUM))
+        client.subscribe([(topic, 1) for topic in self._filters])
+
+    def _on_subscribe(
+        self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        refused = [reason for reason in reasons if reason.value != _GRANTED_QOS_1]
+        if refused:
+            self._problem = f"it denies us the kiosks' topics: {refused[0]}"
+        else:
+            self._subscribed = True
+
+    def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
+        self._arrivals.append(Arrival(message.topic, bytes(message.payload), Handle(client, message.mid)))
+
+    def _on_publish(
+        self, _client: Client, _data: Any, packet_id: int, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        self._confirmed[packet_id] = reason.value
+
+
+def tls_context(broker: Broker) -> ssl.SSLContext:
+    """Make a TLS 1.3 context with our certificate that trusts the broker's CA alone. Raises BrokerError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        context.load_verify_locations(broker.ca)
+        context.load_cert_chain(broker.certificate, broker.key)
+    except OSError as fault:  # ssl's errors are among them
+        raise BrokerError(
+            f"TLS can't be set up from {broker.ca}, {broker.certificate} and {broker.key}: {fault}",
+            next_step="Check that the three files are there, are PEM, belong together, and that we may read them.",
+        ) from fault
+    return context
+
+
+def common_name(certificate: Path) -> str:
+    """Read the common name out of a PEM certificate: the name the broker knows us by. Raises BrokerError."""
+    try:
+        subject = x509.load_pem_x509_certificate(certificate.read_bytes()).subject
+        (name,) = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    except (OSError, ValueError) as fault:
+        raise BrokerError(
+            f"{certificate} is no certificate with one common name: {fault}",
+            next_step="Copy the intake's certificate again from the fleet's computer.",
+        ) from fault
+    return str(name.value)
+
+
+def _tell(fates: Counter[Fate]) -> None:
+    if fates:
+        emit("taken", **{fate.value: count for fate, count in sorted(fates.items())})
+
+
+def _properties(packet: int, **values: str | int) -> Properties:
+    properties = Properties(packet)  # type: ignore[no-untyped-call]
+    for name, value in values.items():
+        setattr(properties, name, value)
+    return properties
+
+
+def _no_delay(_client: Client, _data: Any, sock: Any) -> None:
+    """Send small packets at once: a receipt must not wait for the next one."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

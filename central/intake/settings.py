@@ -1,0 +1,71 @@
+"""The intake's settings. There is no place in them for a key that opens a report (red line 8)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from central.trust import TrustFiles
+from edge_agent.errors import SettingsError
+from edge_agent.settings import Settings, read, setting
+
+
+class Broker(Settings, frozen=True, kw_only=True):
+    """The broker, and who we are to it."""
+
+    addresses: Annotated[list[str], setting("host:port of the broker, of each node in a cluster", min_length=1)]
+    ca: Annotated[str, setting("File with the CA of the broker's certificate, PEM")]
+    certificate: Annotated[str, setting("File with our TLS certificate, PEM; its common name is our MQTT client id")]
+    key: Annotated[str, setting("File with our TLS key, PEM, mode 0600")]
+    keepalive_s: Annotated[int, setting("Longest silence on the connection, seconds", ge=5, le=3600)] = 60
+    session_expiry_s: Annotated[
+        int, setting("How long the broker keeps messages while we are away, seconds", ge=60, le=30 * 86_400)
+    ] = 86_400
+
+    def targets(self) -> list[tuple[str, int]]:
+        """Give the addresses as host and port. Raises SettingsError."""
+        return [_split(address) for address in self.addresses]
+
+
+class Store(Settings, frozen=True, kw_only=True):
+    """Where records are kept."""
+
+    sqlite: Annotated[str, setting("The SQLite file; made when it isn't there")]
+
+
+class Trust(Settings, frozen=True, kw_only=True):
+    """Whom we trust. All three come from the fleet's computer, and are taken up again whenever they are replaced."""
+
+    root: Annotated[str, setting("File with the fleet root's public key, in hexadecimal")]
+    bundle: Annotated[str, setting("File with the signed recipient bundle")]
+    registry: Annotated[str, setting("File with the signed registry of kiosks")]
+
+    def files(self) -> TrustFiles:
+        """Give them as paths."""
+        return TrustFiles(Path(self.root), Path(self.bundle), Path(self.registry))
+
+
+class IntakeSettings(Settings, frozen=True, kw_only=True):
+    """Everything that an intake needs."""
+
+    fleet: Annotated[str, setting("The fleet's id", pattern=r"^[a-z0-9-]{1,32}$")]
+    receipt_key: Annotated[str, setting("File with the key that signs receipts, PEM (PKCS #8), mode 0600")]
+    broker: Broker
+    store: Store
+    trust: Trust
+
+
+def load(path: Path) -> IntakeSettings:
+    """Read an intake's settings. Raises SettingsError."""
+    settings = read(path, IntakeSettings)
+    settings.broker.targets()
+    return settings
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise SettingsError(
+            f"broker.addresses: {address!r} is no address", next_step="Write host:port; 8883 is the usual port."
+        )
+    return host.strip("[]"), int(port)
