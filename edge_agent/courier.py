@@ -98,7 +98,7 @@ class Courier:
         if self._connected:
             self._uplink.publish_status(to_cbor(self._status(online=False)))
         self._uplink.close()
-        emit("stopped", program="courier")
+        emit("stopped", program="courier", backlog=self._outbox.backlog().records)
 
     # -- events --------------------------------------------------------------------------------------------------------
 

@@ -88,8 +88,7 @@ class Kiosk:
         self._blocked = ""
         self._checked_at = float("-inf")
         self._stage: Stage | None = None
-        self._find_ms = self._crop_ms = 0.0
-        self._faces = 0
+        self._crop_ms = 0.0
         self._stopping = False
         self._do(commands)
 
@@ -194,13 +193,13 @@ class Kiosk:
     def _capture(self, ticket: int) -> Event:
         began = self._clock.monotonic()
         try:
-            self._faces = self._darkroom.take()
+            faces = self._darkroom.take()
         except HomewardError as fault:
             self._complain(fault)
             return CaptureFailed(at=self._clock.monotonic(), ticket=ticket, code=fault.code)
         now = self._clock.monotonic()
-        self._find_ms = (now - began) * 1000
-        return Captured(at=now, ticket=ticket, faces=self._faces)
+        emit("captured", faces=faces, ms=round((now - began) * 1000, 1))
+        return Captured(at=now, ticket=ticket, faces=faces)
 
     def _crop(self, command: Crop) -> Event | None:
         began = self._clock.monotonic()
@@ -221,17 +220,15 @@ class Kiosk:
         emit(
             "sealed",
             record=queued.record_id.hex(),
-            faces_found=self._faces,
             crop_bytes=queued.crop_bytes,
             sealed_bytes=queued.sealed_bytes,
-            find_ms=round(self._find_ms, 1),
             crop_ms=round(self._crop_ms, 1),
             seal_ms=round(queued.seal_ms, 1),
             store_ms=round(queued.store_ms, 1),
         )
         return Sealed(at=self._clock.monotonic(), ticket=command.ticket, receipt_code=queued.receipt_code)
 
-    # -- Whether, and how, we are ---------------------------------------------------------------------------------------
+    # -- Whether, and how, we are --------------------------------------------------------------------------------------
 
     def _check(self, *, now: bool = False) -> None:
         """At rest, find out whether a report could be taken; tell the session when that changed, and the courier."""

@@ -60,7 +60,7 @@ class Child:
     @classmethod
     def python(cls, module: str, *arguments: str, heard: Callable[[str, Facts], None] | None = None) -> Child:
         """Start one of our own programs by its module, with this same Python."""
-        return cls(module.rpartition(".")[2], [sys.executable, "-m", module, *arguments], heard=heard)
+        return cls(module.removesuffix(".cli").rpartition(".")[2], [sys.executable, "-m", module, *arguments], heard=heard)
 
     @property
     def pid(self) -> int:
@@ -80,19 +80,20 @@ class Child:
 
     def wait_for(self, event: str, *, timeout: float, **facts: Any) -> Facts:
         """Wait until it has said this event with these facts; return all of them. Raises ChildError."""
+        return self.wait_for_any([{"event": event, **facts}], timeout=timeout)
 
-        def said() -> Facts | None:
-            wanted = {"event": event, **facts}
-            return next((line for line in self._said if wanted.items() <= line.items()), None)
-
+    def wait_for_any(self, wanted: Sequence[Facts], *, timeout: float) -> Facts:
+        """Wait until it has said a line that holds all facts of one of `wanted`; return it. Raises ChildError."""
         deadline = time.monotonic() + timeout
         with self._news:
-            while (found := said()) is None:
+            while True:
+                for line in self._said:
+                    if any(facts.items() <= line.items() for facts in wanted):
+                        return line
                 ended = self.exit_status is not None and not self._readers[0].is_alive()
                 if ended or time.monotonic() > deadline:
-                    raise ChildError(self._complain(event))
+                    raise ChildError(self._complain(wanted))
                 self._news.wait(_POLL_S)
-            return found
 
     def wait(self, timeout: float) -> int:
         """Wait until it has ended; return its exit status. Raises ChildError when it goes on."""
@@ -156,9 +157,9 @@ class Child:
         for line in stream:
             self._errors.append(line)
 
-    def _complain(self, event: str) -> str:
+    def _complain(self, wanted: Sequence[Facts]) -> str:
         ended = f"{self.name} ended with status {self.exit_status}" if self.exit_status is not None else self.name
-        return f"{ended} without saying {event!r}\n" + "".join(self._errors)
+        return f"{ended} without saying any of {list(wanted)}\n" + "".join(self._errors)
 
 
 class Mosquitto(Child):
@@ -170,7 +171,7 @@ class Mosquitto(Child):
         while not _answers(port):
             if self.exit_status is not None or time.monotonic() > deadline:
                 self.stop()
-                raise ChildError(self._complain(f"that it listens on {port}"))
+                raise ChildError(self._complain([{"listens on": port}]))
             time.sleep(_POLL_S)
 
 

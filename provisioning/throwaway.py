@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import getpass
+import json
 import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
     from edge_agent.wire.bundle import Recipient
 
 INTAKE: Final = "intake-1"
+_SITE: Final = """[site]
+id = "demo-station"
+name = "The demonstration station"
+latitude = 43.8
+longitude = 87.6
+accuracy_m = 50
+area = "Nowhere in particular\""""
+_TLS_FILES: Final = 'ca = "ca.pem"\ncertificate = "tls.pem"\nkey = "tls.key"'
 _LIFETIME: Final = dt.timedelta(days=1)
 _YEAR_S: Final = 365 * 86_400
 
@@ -65,6 +74,7 @@ class ThrowawayFleet:
             mode=PRIVATE,
         )
         self.write_registry()
+        write(self.intake_settings, self._intake_settings())
 
     @property
     def broker_settings(self) -> Path:
@@ -77,6 +87,11 @@ class ThrowawayFleet:
         return self.directory / "intake" / "registry.cose"
 
     @property
+    def store_file(self) -> Path:
+        """The intake's SQLite store."""
+        return self.directory / "intake" / "store.sqlite"
+
+    @property
     def intake_settings(self) -> Path:
         """The intake's TOML."""
         return self.directory / "intake" / "intake.toml"
@@ -85,8 +100,11 @@ class ThrowawayFleet:
         """Where a kiosk's files are."""
         return self.directory / "kiosks" / kiosk
 
-    def add_kiosk(self, kiosk: str) -> Path:
-        """Make a kiosk's keys and files, register it, and return its directory."""
+    def add_kiosk(self, kiosk: str, photographs: Sequence[Path] = (), **tables: str) -> Path:
+        """Make a kiosk's keys, files and settings, register it, and return its directory.
+
+        Its camera shows `photographs`, its button follows script.toml there; `tables` adds TOML tables by name.
+        """
         here = self.kiosk_directory(kiosk)
         signer = SoftwareSigner.generate()
         self.kiosks[kiosk] = signer
@@ -94,6 +112,7 @@ class ThrowawayFleet:
         self._write_identity(here, kiosk)
         write(here / "signing.key", private_pem(signer.private_key), mode=PRIVATE)
         (here / "shared").mkdir(exist_ok=True)
+        write(here / "kiosk.toml", self._kiosk_settings(kiosk, photographs, tables))
         self.write_registry()
         return here
 
@@ -117,6 +136,31 @@ class ThrowawayFleet:
     def client(self, client_id: str) -> Identity:
         """Make a TLS identity of the fleet's CA."""
         return self.authority.client(client_id, self.now, _LIFETIME)
+
+    def _intake_settings(self) -> str:
+        here = self.directory / "intake"
+        return (
+            f'fleet = "{self.name}"\nreceipt_key = "{here / "receipt.key"}"\n\n'
+            f'[broker]\naddresses = ["127.0.0.1:{self.port}"]\nca = "{here / "ca.pem"}"\n'
+            f'certificate = "{here / "tls.pem"}"\nkey = "{here / "tls.key"}"\n\n'
+            f'[store]\nsqlite = "{self.store_file}"\n\n'
+            f'[trust]\nroot = "{here / "root.pub"}"\nbundle = "{here / "bundle.cose"}"\n'
+            f'registry = "{self.registry_file}"\n'
+        )
+
+    def _kiosk_settings(self, kiosk: str, photographs: Sequence[Path], tables: dict[str, str]) -> str:
+        shown = json.dumps([str(path.absolute()) for path in photographs] or ["none.jpg"])
+        parts = [
+            f'fleet = "{self.name}"\nkiosk = "{kiosk}"\nshared = "shared"\nsigning_key = "signing.key"',
+            _SITE,
+            '[trust]\nroot = "root.pub"\nbundle = "bundle.cose"',
+            '[consent]\nlanguages = ["zh", "ug", "en"]',
+            '[hardware]\nkind = "simulated"',
+            f'[hardware.simulated]\nphotographs = {shown}\nscript = "script.toml"',
+            f'[broker]\naddresses = ["127.0.0.1:{self.port}"]\n{_TLS_FILES}',
+            *(f"[{name}]\n{text}" for name, text in tables.items()),
+        ]
+        return "\n\n".join(parts) + "\n"
 
     def _write_broker(self) -> None:
         here = self.directory / "broker"

@@ -37,12 +37,17 @@ class Step(Settings, frozen=True, kw_only=True):
     """One thing that the person does."""
 
     stage: Annotated[Stage, setting("Wait until the session is here")]
-    choose: Annotated[str, setting("Press until this choice is lit, then hold; empty: press once")] = ""
+    choose: Annotated[
+        tuple[str, ...], setting("Press until the first of these that is there is lit, then hold; none: press")
+    ] = ()
     after_s: Annotated[float, setting("Think first, seconds", ge=0)] = 0.1
 
 
 class Script(Settings, frozen=True, kw_only=True):
-    """What one person does, in order. Afterwards they are still."""
+    """What one person does, in order; steps for stages that the session passes by are left out.
+
+    After the last step the person is still.
+    """
 
     step: list[Step] = msgspec.field(default_factory=list)
 
@@ -101,23 +106,24 @@ class SimulatedPerson:
     def _plan(self, now: float) -> None:
         """Decide on the next movement of the finger, once the last one has shown its effect."""
         scene = self._scene
-        if self._edges or scene is None or not self._steps or self._seen == self._acted_on:
+        if self._edges or scene is None or self._seen == self._acted_on or scene.taking:
             return
-        step = self._steps[0]
-        if scene.stage is not step.stage or scene.taking:
+        place = next((i for i, step in enumerate(self._steps) if step.stage is scene.stage), None)
+        if place is None:
             return
+        step, rest = self._steps[place], self._steps[place + 1 :]
         self._acted_on = self._seen
         down = now + step.after_s
         held_for = _PRESS_S
-        lit = scene.lit_choice
+        names = [choice_name(choice) for choice in scene.choices]
+        wanted = next((name for name in step.choose if name in names), None)
         if not step.choose:
-            self._steps.pop(0)
-        elif lit is not None and choice_name(lit) == step.choose:
-            self._steps.pop(0)
+            self._steps = rest
+        elif wanted is None:
+            raise ButtonError(f"the script chooses {list(step.choose)} in {step.stage}, where there is only {names}")
+        elif names[scene.lit] == wanted:
+            self._steps = rest
             held_for = self._hold_s
-        elif all(choice_name(choice) != step.choose for choice in scene.choices):
-            names = ", ".join(choice_name(choice) for choice in scene.choices)
-            raise ButtonError(f"the script chooses {step.choose!r} in {step.stage}, where there is only: {names}")
         self._edges = [Edge(down, down=True), Edge(down + held_for, down=False)]
 
 
