@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
 
-    from paho.mqtt.client import ConnectFlags
+    from paho.mqtt.client import ConnectFlags, DisconnectFlags
     from paho.mqtt.reasoncodes import ReasonCode
 
     from central.intake.core import Intake, Letter
@@ -87,24 +87,26 @@ class MqttSource:
 
         Raises BrokerError when the broker does not speak MQTT 5, StoreError when a batch can't be kept.
         """
-        backoff_s = _FIRST_BACKOFF_S
+        wait_s = 0.0
         for host, port in itertools.cycle(self._broker.targets()):
+            address = f"{host}:{port}"
             try:
                 with self._stop.cuts_short():
-                    if not self._connect(host, port):
-                        emit("broker_unavailable", address=f"{host}:{port}", problem=self._problem)
-                        time.sleep(backoff_s)
-                        backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
-                        continue
+                    time.sleep(wait_s)
+                    connected = self._connect(host, port)
             except StoppedError:
                 self._client = None
                 break
-            backoff_s = _FIRST_BACKOFF_S
-            emit("ready", address=f"{host}:{port}", client_id=self._client_id)
+            if not connected:
+                emit("broker_unavailable", address=address, problem=self._problem)
+                wait_s = min(max(2 * wait_s, _FIRST_BACKOFF_S), _LONGEST_BACKOFF_S)
+                continue
+            wait_s = _FIRST_BACKOFF_S
+            emit("ready", address=address, client_id=self._client_id)
             self._serve(intake)
             if self._stop.asked:
                 break
-            emit("connection_lost", address=f"{host}:{port}", problem=self._problem)
+            emit("connection_lost", address=address, problem=self._problem)
         self._disconnect()
         emit("stopped")
 
@@ -198,7 +200,7 @@ class MqttSource:
             return
         result = self._client.loop(timeout)
         if result is not MQTTErrorCode.MQTT_ERR_SUCCESS:
-            self._problem = self._problem or f"connection closed ({result.name})"
+            self._problem = self._problem or result.name
             self._client = None
 
     def _disconnect(self) -> None:
@@ -226,6 +228,7 @@ class MqttSource:
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         client.on_publish = self._on_publish
+        client.on_disconnect = self._on_disconnect
         return client
 
     # -- paho's callbacks, all within `_loop` --------------------------------------------------------------------------
@@ -262,6 +265,11 @@ class MqttSource:
         self, _client: Client, _data: Any, packet_id: int, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         self._confirmed[packet_id] = reason.value
+
+    def _on_disconnect(
+        self, _client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        self._problem = self._problem or f"disconnected: {reason}"
 
 
 def tls_context(broker: Broker) -> ssl.SSLContext:

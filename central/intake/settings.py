@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+from msgspec.structs import replace
+
 from central.trust import TrustFiles
 from edge_agent.errors import SettingsError
 from edge_agent.settings import Settings, read, setting
@@ -56,10 +58,28 @@ class IntakeSettings(Settings, frozen=True, kw_only=True):
 
 
 def load(path: Path) -> IntakeSettings:
-    """Read an intake's settings. Raises SettingsError."""
-    settings = read(path, IntakeSettings)
-    settings.broker.targets()
-    return settings
+    """Read an intake's settings; file names in them are relative to the settings file. Raises SettingsError."""
+    plain = read(path, IntakeSettings)
+    plain.broker.targets()
+    here = path.absolute().parent
+
+    def beside(name: str) -> str:
+        return str(here / name)
+
+    return replace(
+        plain,
+        receipt_key=beside(plain.receipt_key),
+        broker=replace(
+            plain.broker,
+            ca=beside(plain.broker.ca),
+            certificate=beside(plain.broker.certificate),
+            key=beside(plain.broker.key),
+        ),
+        store=Store(sqlite=beside(plain.store.sqlite)),
+        trust=Trust(
+            root=beside(plain.trust.root), bundle=beside(plain.trust.bundle), registry=beside(plain.trust.registry)
+        ),
+    )
 
 
 def _split(address: str) -> tuple[str, int]:
