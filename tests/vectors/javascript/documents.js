@@ -1,0 +1,243 @@
+// What each document must hold: the CDDL's maps, as functions that refuse.
+import { Refused } from "./cbor.js";
+
+const malformed = (what) => {
+  throw new Refused("malformed", what);
+};
+
+const text = (value) => {
+  if (typeof value !== "string" || [...value].length < 1 || [...value].length > 200) malformed("no text");
+};
+const match = (pattern) => (value) => {
+  if (typeof value !== "string" || !pattern.test(value)) malformed(`not ${pattern}`);
+};
+const oneOf = (...words) => (value) => {
+  if (!words.includes(value)) malformed(`none of ${words}`);
+};
+const bytes = (least, most = least) => (value) => {
+  if (!(value instanceof Uint8Array) || value.length < least || value.length > most) malformed("no such bytes");
+};
+const integer = (least, most) => (value) => {
+  if (typeof value !== "bigint" || value < BigInt(least) || (most !== undefined && value > BigInt(most))) {
+    malformed("no such integer");
+  }
+};
+const float = (least = -Infinity, most = Infinity) => (value) => {
+  if (typeof value === "bigint") throw new Refused("not-canonical", "an integer where a float stands");
+  if (typeof value !== "number" || value < least || value > most) malformed("no such float");
+};
+const bool = (value) => {
+  if (typeof value !== "boolean") malformed("not true or false");
+};
+const list = (each, least = 0, most = Infinity) => (value) => {
+  if (!Array.isArray(value) || value.length < least || value.length > most) malformed("no such list");
+  value.forEach(each);
+};
+const tuple = (...each) => (value) => {
+  if (!Array.isArray(value) || value.length !== each.length) malformed("no such tuple");
+  value.forEach((inner, i) => each[i](inner));
+};
+// A field that may be absent. Its default may not be spelt out: one document has one encoding.
+const optional = (each, isDefault = (value) => value === null) => ({ each, isDefault });
+const map = (fields, whole = () => {}) => (value) => {
+  if (!(value instanceof Map)) malformed("no map");
+  for (const key of value.keys()) if (!Object.hasOwn(fields, key)) malformed(`unknown field ${key}`);
+  for (const [key, field] of Object.entries(fields)) {
+    const inner = value.get(key);
+    if (typeof field === "function") {
+      if (inner === undefined) malformed(`no ${key}`);
+      field(inner);
+    } else if (inner !== undefined) {
+      if (field.isDefault(inner)) throw new Refused("not-canonical", `${key} spells out its default`);
+      field.each(inner);
+    }
+  }
+  whole(value);
+};
+const distinct = (values, what) => {
+  if (new Set(values.map(String)).size !== values.length) malformed(what);
+};
+
+const id = match(/^[a-z0-9-]{1,32}$/);
+const seconds = integer(0, 2 ** 40);
+const count = integer(0);
+const zero = (value) => value === 0n;
+const pixels = integer(0, 100_000);
+const clock = oneOf("synchronised", "holdover", "unset");
+const controller = map({ "dct:title": text, "dpv:hasContact": text });
+const ME = "dpv:DataSubject";
+const TRACING = "homeward:TracingByNGO";
+
+const consent = map(
+  {
+    "dct:conformsTo": oneOf("https://w3id.org/dpv/guides/consent-27560"),
+    "dct:identifier": match(/^urn:uuid:[0-9a-f-]{36}$/),
+    "dct:language": match(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/),
+    "dpv:hasDataSubject": oneOf("dpv:Adult", "dpv:Child"),
+    "dpv:hasNotice": map({ "dct:identifier": text, "homeward:sha256": bytes(32) }),
+    "homeward:asked": list(
+      map({
+        "dpv:hasPurpose": oneOf(TRACING, "homeward:SharingWithPartnerRegistries", "homeward:PublicAppeal"),
+        "dpv:isIndicatedBy": oneOf(
+          ME, "dpv:ParentOfDataSubject", "dpv:GuardianOfDataSubject", "homeward:ShelterStaff",
+        ),
+        "dpv:isIndicatedAtTime": seconds,
+        "dpv:hasConsentStatus": oneOf("dpv:ConsentGiven", "dpv:ConsentRefused", "dpv:ConsentWithdrawn"),
+        "dpv:hasIndicationMethod": text,
+        "homeward:heldMilliseconds": integer(0, 600_000),
+      }),
+      1,
+      8,
+    ),
+    "dpv:hasPersonalData": list(text),
+    "dpv:hasDataController": controller,
+    "dpv:hasRecipient": list(text, 1, 16),
+    "dpv:hasStorageCondition": map({ "dpv:hasLocation": text, "dpv:hasDuration": match(/^P[1-9][0-9]{0,4}D$/) }),
+    "dpv:hasJurisdiction": text,
+    "dpv:hasConsentControl": text,
+  },
+  (whole) => {
+    const asked = whole.get("homeward:asked").map((a) => [a.get("dpv:hasPurpose"), a.get("dpv:isIndicatedBy")]);
+    distinct(asked, "a question put twice");
+    if (asked[0][0] !== TRACING || asked[0][1] !== ME) malformed("tracing is not asked first");
+    const parties = new Set(asked.map(([, by]) => by)).size;
+    if (parties !== (whole.get("dpv:hasDataSubject") === "dpv:Child" ? 2 : 1)) malformed("asked of too few or many");
+  },
+);
+
+function allowsTracing(consentMap) {
+  const answers = consentMap.get("homeward:asked");
+  const given = answers.filter(
+    (a) => a.get("dpv:hasPurpose") === TRACING && a.get("dpv:hasConsentStatus") === "dpv:ConsentGiven",
+  );
+  const parties = (some) => new Set(some.map((a) => a.get("dpv:isIndicatedBy"))).size;
+  return parties(given) === parties(answers);
+}
+
+const point = tuple(float(-100_000, 100_000), float(-100_000, 100_000));
+const face = map({
+  image: bytes(1, 102_400),
+  media_type: oneOf("image/jpeg"),
+  width: pixels,
+  height: pixels,
+  box: tuple(integer(-(2 ** 53)), integer(-(2 ** 53)), pixels, pixels),
+  landmarks: list(point, 0, 6),
+  measures: map({ sharpness: float(), exposure: float(), eye_distance: optional(float()), yaw: optional(float()) }),
+  detector: text,
+  models: list(bytes(32), 0, 4),
+});
+
+export const report = map(
+  {
+    kind: oneOf("report", "withdrawal"),
+    site: map({
+      id: text,
+      name: text,
+      latitude: float(-90, 90),
+      longitude: float(-180, 180),
+      accuracy_m: pixels,
+      area: text,
+    }),
+    captured: map({ utc: seconds, quality: clock, error_ms: optional(count), boot_id: text, uptime_ms: count }),
+    consent,
+    consent_salt: bytes(16),
+    faces: list(face, 0, 4),
+    receipt_code: (value) => {
+      if (typeof value !== "string" || [...value].length < 8 || [...value].length > 32) malformed("no receipt code");
+    },
+    withdraws: optional(bytes(16)),
+  },
+  (whole) => {
+    const faces = whole.get("faces").length;
+    const takesBack = whole.has("withdraws");
+    if (whole.get("kind") === "report" && (!faces || takesBack || !allowsTracing(whole.get("consent")))) {
+      malformed("no whole report");
+    }
+    if (whole.get("kind") === "withdrawal" && (faces || !takesBack)) malformed("no whole withdrawal");
+  },
+);
+
+const publicPoints = list(bytes(65), 1, 4);
+export const bundle = map(
+  {
+    fleet: id,
+    version: integer(1),
+    issued_at: seconds,
+    expires_at: seconds,
+    controller,
+    jurisdiction: text,
+    recipients: list(map({ name: text, holder: oneOf("caseworker", "escrow"), key: bytes(1216) }), 1, 16),
+    receipt_keys: publicPoints,
+    order_keys: publicPoints,
+  },
+  (whole) => {
+    const recipients = whole.get("recipients");
+    distinct(recipients.map((r) => r.get("key")), "a recipient twice");
+    if (!recipients.some((r) => r.get("holder") === "escrow")) malformed("no escrow");
+  },
+);
+
+export const registry = map(
+  {
+    fleet: id,
+    version: integer(1),
+    issued_at: seconds,
+    keys: list(map({ kiosk: id, key: bytes(65), revoked_at: optional(seconds) })),
+  },
+  (whole) => distinct(whole.get("keys").map((entry) => entry.get("key")), "a key twice"),
+);
+
+export const receipt = map({
+  kiosk: id,
+  record_id: bytes(16),
+  sha256: bytes(32),
+  outcome: oneOf("stored", "duplicate", "quarantined"),
+  at: seconds,
+  reason: optional(text),
+});
+
+export const orders = map({
+  fleet: id,
+  kiosk: id,
+  version: integer(1),
+  issued_at: seconds,
+  mode: oneOf("serve", "pause", "wipe"),
+  settings: optional(
+    (value) => {
+      if (!(value instanceof Map)) malformed("no settings");
+      for (const [key, setting] of value) {
+        const plain = ["string", "bigint", "number", "boolean"].includes(typeof setting);
+        if (typeof key !== "string" || !plain) malformed("no setting");
+      }
+    },
+    (value) => value instanceof Map && value.size === 0,
+  ),
+  bundle: optional(bytes(0, Infinity)),
+});
+
+export const health = map({
+  kiosk: id,
+  version: text,
+  boot_id: text,
+  uptime_ms: count,
+  clock,
+  ready: bool,
+  blocked_by: optional(text),
+  orders_version: count,
+  bundle_version: count,
+  models: list(bytes(32)),
+  epoch: bytes(16),
+  highest_seq: count,
+});
+
+export const status = map({
+  kiosk: id,
+  online: bool,
+  version: text,
+  health: optional(bytes(0, Infinity)),
+  backlog: optional(count, zero),
+  backlog_bytes: optional(count, zero),
+  refused: optional(count, zero),
+  free_bytes: optional(count),
+  temperature_c: optional(float(-100, 200)),
+});
