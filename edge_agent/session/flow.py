@@ -133,7 +133,7 @@ def step(state: State, event: Event) -> Turn:  # noqa: PLR0911 - one line for ea
             return _camera_failed(state, event.code)
         case Blocked() | Unblocked():
             return _readiness(state, event.code if isinstance(event, Blocked) else "")
-        case _:
+        case _:  # pragma: no cover - mypy proves that there is no other
             assert_never(event)
 
 
@@ -192,7 +192,7 @@ def _choose(state: State, hold: Hold) -> Turn:  # noqa: C901, PLR0911 - one line
             return _crop(state, Cause.FACE_CHOSEN, choice)
         case Act.SEND:
             return _seal(state)
-        case _:
+        case _:  # pragma: no cover - mypy proves that there is no other
             assert_never(choice)
 
 
@@ -320,7 +320,7 @@ def _choices(state: State) -> tuple[Choice, ...]:
             own = (Act.SEND, Act.TAKE_AGAIN)
         case Stage.SEALING | Stage.DONE | Stage.NOTHING_KEPT | Stage.CANNOT:
             own = ()
-        case _:
+        case _:  # pragma: no cover - mypy proves that there is no other
             assert_never(state.stage)
     return (*own, Act.AGAIN, Act.FINISH if state.stage in _ENDED else Act.STOP)
 

@@ -100,10 +100,10 @@ class Gestures:
 
     def edge(self, at: float, *, down: bool) -> tuple[Gesture, ...]:
         """Take one edge: the contact closed (`down`) or opened."""
-        if down and self._contact and self._down:
+        if down and self._contact:
             return self._lost_an_edge(at)
         gestures = self.tick(at)
-        if down != self._contact or down != self._down:
+        if down != self._contact:
             self._contact, self._contact_since = down, self._now
         return gestures
 
@@ -152,8 +152,10 @@ class Gestures:
 
         Nobody knows how long it was held, so it can't have chosen anything.
         """
-        began, ring, stuck = self._began, self._ring and not self._spent, self._stuck
         self._now = self._contact_since = max(self._now, at)
+        if not self._down:
+            return ()
+        began, ring, stuck = self._began, self._ring and not self._spent, self._stuck
         self._begin()
         if stuck:
             return (Freed(began=began, at=self._now),)

@@ -168,5 +168,5 @@ def _text(x: float, y: float, words: str, *, anchor: str = "middle", size: int =
     return f"<text {place}>{escape(words)}</text>"
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover - the tests draw, and compare with the file
     PATH.write_text(draw(), encoding="utf-8")

@@ -47,7 +47,7 @@ def spoken(scene: Scene, say: Say, notices: Notices) -> tuple[Sentence, ...]:
             return tuple(_in(notice, notice.text(f"say.{say}")) for notice in _heard(scene, notices))
         case Say.NOTHING:
             return ()
-        case _:
+        case _:  # pragma: no cover - mypy proves that there is no other
             assert_never(say)
 
 
@@ -69,7 +69,7 @@ def statement(scene: Scene, notice: Notice) -> tuple[str, ...]:  # noqa: PLR0911
             return (notice.text("scene.cannot" if scene.code else "scene.rest"),)
         case Stage.LANGUAGE | Stage.WHO | Stage.REVIEW | Stage.SEALING | Stage.CANNOT:
             return (notice.text(f"scene.{scene.stage}"),)
-        case _:
+        case _:  # pragma: no cover - mypy proves that there is no other
             assert_never(scene.stage)
 
 
@@ -82,7 +82,7 @@ def label(choice: Choice, notice: Notice, notices: Notices) -> str:
             return notice.text("choice.face", number=str(index + 1))
         case Act() | Who():
             return notice.text(f"choice.{choice}")
-        case _:
+        case _:  # pragma: no cover - mypy proves that there is no other
             assert_never(choice)
 
 

@@ -1,0 +1,115 @@
+"""What is said in each scene."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.session.consent import Who
+from edge_agent.session.events import Blocked, FacesSeen
+from edge_agent.session.guidance import View
+from edge_agent.session.notice import NOTICE, Facts, load
+from edge_agent.session.scene import Act, Face, Language, Say
+from edge_agent.session.speech import Sentence, label, spoken, statement
+from edge_agent.session.table import Stage
+from tests.unit.session.player import PACE, Player
+
+FACTS = Facts(ngo="Lantern House", telephone="+1 555 0100", days=180)
+WORDS = {language: load(language, FACTS) for language in ("en", "ug")}
+ENGLISH = WORDS["en"]
+
+
+def heard(person: Player) -> list[str]:
+    return [sentence.words for sentence in spoken(person.scene, person.said, WORDS)]
+
+
+@pytest.mark.red_line(13)
+@pytest.mark.parametrize("stage", Stage)
+def test_every_scene_has_words_in_every_language(stage):
+    scene = Player().to(stage).scene
+    for notice in WORDS.values():
+        assert all(statement(scene, notice))
+        assert all(label(choice, notice, WORDS) for choice in scene.choices)
+
+
+@pytest.mark.red_line(12)
+def test_the_whole_notice_is_heard_before_the_first_question():
+    person = Player().to(Stage.CONSENT)
+    notice = [ENGLISH.text(f"notice.{sentence}") for sentence in NOTICE]
+    assert heard(person) == [
+        *notice,
+        ENGLISH.text("question.tracing.subject"),
+        ENGLISH.text("help.press"),
+        "Hold: No.",
+    ]
+
+
+@pytest.mark.red_line(12)
+def test_the_adult_beside_hears_the_whole_notice_too():
+    sentences = heard(Player().to(Stage.PERMISSION))
+    assert sentences[0] == ENGLISH.text("scene.permission")
+    assert set(sentences) >= {ENGLISH.text(f"notice.{sentence}") for sentence in NOTICE}
+    assert ENGLISH.text("question.tracing.adult") in sentences
+
+
+def test_a_later_purpose_is_asked_without_the_notice_again():
+    person = Player().to(Stage.CONSENT).choose(Act.YES)
+    assert heard(person)[0] == ENGLISH.text("question.partners.subject")
+
+
+def test_until_a_language_is_chosen_each_is_heard_in_turn():
+    person = Player().to(Stage.LANGUAGE)
+    assert spoken(person.scene, Say.SCENE, WORDS)[:2] == (
+        Sentence(language="en", words=WORDS["en"].text("scene.language")),
+        Sentence(language="ug", words=WORDS["ug"].text("scene.language")),
+    )
+
+
+@pytest.mark.red_line(13)
+def test_a_language_is_offered_in_itself():
+    person = Player().to(Stage.LANGUAGE).press()
+    assert person.scene.lit_choice == Language("ug")
+    (sentence,) = spoken(person.scene, person.said, WORDS)
+    assert sentence.language == "ug"
+    assert WORDS["ug"].name in sentence.words
+
+
+@pytest.mark.red_line(13)
+def test_a_press_tells_what_a_hold_would_choose():
+    assert heard(Player().to(Stage.CONSENT).press()) == ["Hold: Yes."]
+
+
+def test_labels_name_people_and_faces():
+    assert label(Face(0), ENGLISH, WORDS) == "Face 1"
+    assert "works here" in label(Who.CHILD_WITH_STAFF, ENGLISH, WORDS)
+
+
+def test_rest_has_nothing_to_choose_and_says_when_nothing_can_be_taken():
+    person = Player()
+    assert spoken(person.scene, Say.CHOICE, WORDS) == ()
+    assert statement(person.scene, ENGLISH) == (ENGLISH.text("scene.rest"),)
+    person.happens(Blocked(at=101.0, code="outbox-full"))
+    assert statement(person.scene, ENGLISH) == (ENGLISH.text("scene.cannot"),)
+
+
+def test_advice_a_warning_and_an_early_letting_go_are_heard_alone():
+    person = Player().to(Stage.FRAMING)
+    while person.said is not Say.GUIDANCE:
+        person.happens(FacesSeen(at=person.now + 0.3, view=View(faces=0)))
+    assert heard(person) == [ENGLISH.text("guidance.look_here")]
+    assert heard(person.let_go_early()) == [ENGLISH.text("say.nothing_chosen")]
+    assert heard(person.wait(PACE.silence_s)) == [ENGLISH.text("say.warning")]
+
+
+def test_silence_is_an_answer_too():
+    assert heard(Player().to(Stage.CONSENT).fill_the_ring(0.2)) == []
+
+
+def test_choosing_without_a_face_says_that_none_was_found():
+    person = Player().to(Stage.FRAMING).choose(Act.TAKE)
+    assert statement(person.scene, ENGLISH) == (ENGLISH.text("scene.taking"),)
+    person.captured(0)
+    assert statement(person.scene, ENGLISH) == (ENGLISH.text("scene.choosing_none"),)
+
+
+def test_the_code_is_said_at_the_end():
+    assert "ABC-DEF-GH1" in heard(Player().to(Stage.DONE))[0]
