@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -52,16 +51,15 @@ def read_signer(path: Path) -> SoftwareSigner:
     return SoftwareSigner(key)
 
 
-def write_private(path: Path, content: bytes, *, replace: bool) -> None:
-    """Write a file whole or not at all, with mode 0600 from its first byte on.
+def write_whole(path: Path, content: bytes, *, mode: int = OWNER_ONLY, replace: bool = False) -> None:
+    """Write a file whole or not at all, with its mode from its first byte on.
 
     Raises LocalError when it can't be written, or when it is there already and `replace` is false.
     """
     beside = path.with_name(f".{path.name}.new")
     try:
-        with suppress(FileNotFoundError):
-            beside.unlink()
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, OWNER_ONLY)
+        beside.unlink(missing_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
@@ -70,10 +68,9 @@ def write_private(path: Path, content: bytes, *, replace: bool) -> None:
             if replace:
                 beside.replace(path)
             else:
-                os.link(beside, path)  # unlike a rename, fails when the name is taken
+                path.hardlink_to(beside)  # unlike a rename, it fails when the name is taken
         finally:
-            with suppress(FileNotFoundError):
-                beside.unlink()
+            beside.unlink(missing_ok=True)
     except FileExistsError as fault:
         raise LocalError(f"{path} is there already", next_step="Move it away, or name another place.") from fault
     except OSError as fault:

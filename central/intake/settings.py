@@ -50,7 +50,7 @@ class Trust(Settings, frozen=True, kw_only=True):
 class IntakeSettings(Settings, frozen=True, kw_only=True):
     """Everything that an intake needs."""
 
-    fleet: Annotated[str, setting("The fleet's id", pattern=r"^[a-z0-9-]{1,32}$")]
+    fleet: Annotated[str, setting("The fleet's id", pattern=r"^[a-z0-9-]{1,32}\Z")]
     receipt_key: Annotated[str, setting("File with the key that signs receipts, PEM (PKCS #8), mode 0600")]
     broker: Broker
     store: Store

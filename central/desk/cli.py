@@ -1,0 +1,170 @@
+"""`homeward-desk`: make a recipient's key, list records, open one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from central import trust
+from central.desk import keyfile, output, words
+from central.desk.opening import open_sealed
+from central.private_files import read_private
+from central.store.sqlite import open_reader
+from central.terminal import errors_in_words, moment, now
+from edge_agent.errors import KeyFileError, LocalError, StoreError
+from edge_agent.wire.keys import RecipientPrivateKey
+from edge_agent.wire.sealing import ID_BYTES, MAX_RECORD_BYTES
+
+if TYPE_CHECKING:
+    from central.desk.opening import Opened
+    from central.desk.output import Written
+
+app: Final = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__, rich_markup_mode=None
+)
+_SHORTEST_PASSPHRASE: Final = 12  # characters
+
+Passphrase = Annotated[
+    Path | None, typer.Option("--passphrase-file", help="For scripts: a file (mode 0600) that holds the passphrase.")
+]
+Store = Annotated[Path | None, typer.Option("--store", help="The intake's store, or a copy of it.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.command()
+def key(
+    name: Annotated[str, typer.Option("--name", help="Whose key it is, as the bundle will call it.")],
+    out: Annotated[Path, typer.Option("--out", help="The key file to make; FILE.pub is made beside it.")],
+    passphrase_file: Passphrase = None,
+) -> None:
+    """Make a recipient's key: the private half under a passphrase, the public half for the fleet."""
+    with errors_in_words():
+        if not name.strip() or not name.isprintable():
+            raise LocalError("a key needs a name that can be printed", next_step="Give one with --name.")
+        keyfile.check_free(out)
+        passphrase = _passphrase(passphrase_file, new=True)
+        if len(passphrase) < _SHORTEST_PASSPHRASE:
+            raise KeyFileError(
+                f"the passphrase is shorter than {_SHORTEST_PASSPHRASE} characters",
+                next_step="Take four or more random words: it guards every report that is sealed to this key.",
+            )
+        made = RecipientPrivateKey.generate()
+        keyfile.write(out, made, name.strip(), passphrase)
+    print(f"Private key: {out} (keep it and its passphrase; without both, nothing sealed to it can be opened)")
+    print(f"Public key:  {keyfile.public_path(out)} (give it to the fleet); kid {made.public_key.kid.hex()}")
+
+
+@app.command("list")
+def list_records(
+    store: Annotated[Path, typer.Option("--store", help="The intake's store, or a copy of it.")], as_json: Json = False
+) -> None:
+    """List the records in a store, oldest first: when each came, from which kiosk, its id."""
+    with errors_in_words(), open_reader(store) as records:
+        for kept in records.records():
+            if as_json:
+                facts = {"record_id": kept.record_id.hex(), "kiosk": kept.kiosk, "arrived_at": kept.arrived_at}
+                print(json.dumps(facts | {"issued_at": kept.issued_at, "size": kept.size}))
+            else:
+                print(f"{moment(kept.arrived_at)}  {kept.kiosk:<32}  {kept.record_id.hex()}")
+
+
+@app.command("open")
+def open_record(
+    key: Annotated[Path, typer.Option("--key", help="Your key file.")],
+    trust_folder: Annotated[
+        Path, typer.Option("--trust", help="Folder with the fleet's root.pub, bundle.cose and registry.cose.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the picture and the report; made when missing.")],
+    record_id: Annotated[str | None, typer.Argument(help="The record's id, as `list` gives it.")] = None,
+    store: Store = None,
+    file: Annotated[Path | None, typer.Option("--file", help="Instead of an id: a sealed record as a file.")] = None,
+    passphrase_file: Passphrase = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over files that are there already.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Open a record: verify everything again, write the picture and the report, say the consent in words."""
+    with errors_in_words():
+        raw = _sealed(record_id, store, file)
+        registry = trust.load(trust.TrustFiles.in_folder(trust_folder)).registry
+        private = keyfile.read(key, _passphrase(passphrase_file, new=False))
+        opened = open_sealed(raw, registry, private, from_store=file is None)
+        written = output.write(opened, out, force=force)
+    print(json.dumps(_summary(opened, written)) if as_json else "\n".join(_account(opened, written)))
+
+
+def _sealed(record_id: str | None, store: Path | None, file: Path | None) -> bytes:
+    """Get the sealed bytes from where the command line says. Raises LocalError or StoreError."""
+    match record_id, store, file:
+        case None, None, Path():
+            try:
+                with file.open("rb") as sealed:
+                    return sealed.read(MAX_RECORD_BYTES + 1)
+            except OSError as fault:
+                raise LocalError(
+                    f"{file} can't be read: {fault.strerror}", next_step="Check its place and rights."
+                ) from fault
+        case str(), Path(), None:
+            with open_reader(store) as records:
+                found = records.sealed(_record_id(record_id))
+            if found is None:
+                raise StoreError(f"the store has no record {record_id}", next_step="See `homeward-desk list`.")
+            return found
+        case _:
+            raise LocalError(
+                "nothing says which record", next_step="Give either a record's id with --store, or --file alone."
+            )
+
+
+def _record_id(text: str) -> bytes:
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = b""
+    if len(found) != ID_BYTES:
+        raise LocalError(
+            f"{text[:80]!r} is no record's id", next_step=f"It has {2 * ID_BYTES} hexadecimal digits; see `list`."
+        )
+    return found
+
+
+def _passphrase(file: Path | None, *, new: bool) -> str:
+    """Get the passphrase from a file, or ask for it without showing it; twice when it is new."""
+    if file is None:
+        asked: str = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True)
+        return asked
+    try:
+        return read_private(file).decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as fault:
+        raise KeyFileError(f"{file} is not UTF-8 text", next_step="Write the passphrase into it as text.") from fault
+
+
+def _account(opened: Opened, written: Written) -> list[str]:
+    lines = [f"Record {opened.record_id} of kiosk {opened.claims.kiosk}: verified and opened."]
+    if opened.revoked:
+        lines.append("WARNING: this kiosk was taken out of service since. The record was taken in before that.")
+    lines += words.in_words(opened.report, now())
+    lines += [f"Picture: {path}" for path in written.images]
+    lines.append(f"Report:  {written.report}")
+    return lines
+
+
+def _summary(opened: Opened, written: Written) -> dict[str, str | bool | list[str] | None]:
+    images = [str(path) for path in written.images]
+    return {
+        "record_id": opened.record_id,
+        "kiosk": opened.claims.kiosk,
+        "kind": opened.report.kind.value,
+        "report": str(written.report),
+        "image": images[0] if images else None,
+        "images": images,
+        "expired": words.is_expired(opened.report, now()),
+        "revoked": opened.revoked,
+    }
