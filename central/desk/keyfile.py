@@ -2,8 +2,8 @@
 
 The file is JSON. `sealed` holds the key's 32 bytes under a key that scrypt (RFC 7914; N = 2^17, r = 8, p = 1) makes of
 the passphrase (Unicode NFC, UTF-8) and `salt`. The type, the name and the key's kid are bound as associated data, so
-that nobody can hang another name on it. The file beside it, `.pub`, holds the public key in hexadecimal and the name: it
-goes to the fleet, for its recipient bundle.
+that nobody can hang another name on it. The file beside it, `.pub`, holds the public key in hexadecimal and the name;
+it goes to the fleet, for its recipient bundle.
 """
 
 from __future__ import annotations

@@ -85,6 +85,69 @@ class Kiosk:
         return documents.to_cbor(status.Status(kiosk=kiosk or self.name, online=online, version="1", health=health))
 
 
+IMAGE = b"\xff\xd8 the pixels of a face \xff\xd9"
+
+
+def answer(
+    purpose: consent.Purpose = consent.Purpose.TRACING,
+    by: consent.Role = consent.Role.DATA_SUBJECT,
+    status: consent.Status = consent.Status.GIVEN,
+) -> consent.Answer:
+    held = 1200 if status is consent.Status.GIVEN else 0
+    return consent.Answer(purpose=purpose, by=by, at=NOW, status=status, method="homeward:ButtonHold", held_ms=held)
+
+
+def a_consent(*answers: consent.Answer, subject: consent.Subject = consent.Subject.ADULT) -> consent.ConsentRecord:
+    return consent.ConsentRecord(
+        identifier="urn:uuid:00000000-0000-4000-8000-000000000000",
+        language="ug",
+        subject=subject,
+        notice=consent.Notice(identifier="notice-7", sha256=bytes(32)),
+        answers=list(answers) or [answer()],
+        personal_data=list(consent.PERSONAL_DATA),
+        controller=CONTROLLER,
+        recipients=["An NGO"],
+        storage=consent.Storage(location="at the NGO", duration="P180D"),
+        jurisdiction="coast",
+        control="call +00 000 0000",
+    )
+
+
+def a_face(image: bytes = IMAGE) -> report.Face:
+    return report.Face(
+        image=image,
+        media_type="image/jpeg",
+        width=480,
+        height=640,
+        box=(1, 2, 3, 4),
+        landmarks=[(1.5, 2.5)] * 6,
+        measures=report.Measures(sharpness=1.5, exposure=2.5),
+        detector="united",
+        models=[bytes(32)],
+    )
+
+
+def a_report(**other) -> report.Report:
+    given = {
+        "kind": report.Kind.REPORT,
+        "site": report.Site(id="s", name="The station", latitude=1.5, longitude=2.5, accuracy_m=10, area="North"),
+        "captured": report.Captured(
+            utc=NOW, quality=report.ClockQuality.SYNCHRONISED, error_ms=300, boot_id="boot", uptime_ms=4000
+        ),
+        "consent": a_consent(),
+        "consent_salt": bytes(16),
+        "faces": [a_face()],
+        "receipt_code": "ABCD-EFGH",
+    }
+    return report.Report(**(given | other))
+
+
+def seal_report(kiosk: Kiosk, content: report.Report | None = None, **claims) -> bytes:
+    """Seal a report as the next record of a kiosk's chain."""
+    content = content or a_report()
+    return kiosk.next(documents.to_cbor(content), **({"consent_hash": content.consent_hash} | claims))
+
+
 @dataclass
 class Fleet:
     """A fleet whose trust can be signed anew."""

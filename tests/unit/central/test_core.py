@@ -1,0 +1,291 @@
+import hashlib
+
+import pytest
+
+from central.intake.core import Arrival, Intake, judge
+from central.store.port import Fate, Heard, Reach, Refusal, Sealed
+from central.store.sqlite import open_store
+from central.trust import Floor, LiveTrust
+from edge_agent.errors import StoreError
+from edge_agent.wire import receipts
+from edge_agent.wire.receipts import Outcome
+from edge_agent.wire.topics import Channel
+from tests.unit.central.world import NOW, Fleet, Kiosk
+
+
+@pytest.fixture
+def fleet():
+    made = Fleet()
+    made.add("k1")
+    made.add("k2")
+    return made
+
+
+@pytest.fixture
+def k1(fleet):
+    return fleet.kiosks["k1"]
+
+
+@pytest.fixture
+def k2(fleet):
+    return fleet.kiosks["k2"]
+
+
+class Recorder:
+    """A carrier that writes down what it was told, in order."""
+
+    def __init__(self):
+        self.deeds = []
+
+    def publish(self, letters):
+        self.deeds += [("published", letter) for letter in letters]
+
+    def acknowledge(self, arrivals):
+        self.deeds += [("acknowledged", arrival.handle) for arrival in arrivals]
+
+    def letters(self):
+        return [letter for deed, letter in self.deeds if deed == "published"]
+
+
+class Workplace:
+    def __init__(self, fleet, folder):
+        self.fleet = fleet
+        self.files = fleet.write_trust(folder / "trust")
+        self.store = open_store(folder / "store.sqlite")
+        self.carrier = Recorder()
+        trust = LiveTrust(self.files, Floor(), adopted=lambda _: None, refused=lambda _: None)
+        self.intake = Intake(self.store, trust, fleet.receipts, lambda: NOW, self.carrier)
+
+    def take(self, *messages):
+        """Take one batch in and settle it; return the receipts that it was answered with."""
+        before = len(self.carrier.letters())
+        self.intake.take([Arrival(topic, payload, number) for number, (topic, payload) in enumerate(messages)])
+        self.intake.settle()
+        bundle = self.fleet.trusted_bundle()
+        return [receipts.trust(letter.payload, bundle) for letter in self.carrier.letters()[before:]]
+
+    def take_one(self, topic, payload):
+        (receipt,) = self.take((topic, payload))
+        return receipt
+
+
+@pytest.fixture
+def work(fleet, tmp_path):
+    workplace = Workplace(fleet, tmp_path)
+    yield workplace
+    workplace.store.close()
+
+
+# -- Records -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_is_stored_and_its_kiosk_gets_a_receipt_for_exactly_these_bytes(work, k1):
+    raw = k1.next()
+    receipt = work.take_one(k1.topic(), raw)
+    (kept,) = work.store.records()
+    assert work.store.sealed(kept.record_id) == raw
+    assert (receipt.outcome, receipt.record_id, receipt.at) == (Outcome.STORED, kept.record_id, NOW)
+    assert receipt.sha256 == hashlib.sha256(raw).digest()
+    assert work.carrier.letters()[0].topic == k1.topic(Channel.RECEIPTS)
+
+
+def test_a_record_that_comes_again_is_a_duplicate_and_stays_one(work, k1):
+    raw = k1.next()
+    outcomes = [work.take_one(k1.topic(), raw).outcome for _ in range(3)]
+    assert outcomes == [Outcome.STORED, Outcome.DUPLICATE, Outcome.DUPLICATE]
+    assert len(list(work.store.records())) == 1
+
+
+def test_the_same_record_twice_in_one_batch_is_stored_once(work, k1):
+    raw = k1.next()
+    assert [r.outcome for r in work.take((k1.topic(), raw), (k1.topic(), raw))] == [
+        Outcome.STORED,
+        Outcome.DUPLICATE,
+    ]
+
+
+def test_other_bytes_under_a_record_id_that_is_taken_go_to_quarantine(work, k1):
+    record_id = b"r" * 16
+    first = k1.next(record_id=record_id)
+    work.take((k1.topic(), first))
+    receipt = work.take_one(k1.topic(), k1.next(record_id=record_id))
+    assert (receipt.outcome, receipt.reason, receipt.kept) == (Outcome.QUARANTINED, "replay", False)
+    assert work.store.sealed(record_id) == first
+
+
+def test_other_bytes_for_a_place_in_the_chain_that_is_taken_go_to_quarantine(work, k1):
+    first, second = k1.seal(), k1.seal()
+    receipts_ = work.take((k1.topic(), first), (k1.topic(), second))
+    assert [(r.outcome, r.reason) for r in receipts_] == [(Outcome.STORED, None), (Outcome.QUARANTINED, "replay")]
+    (entry,) = work.store.quarantined()
+    assert work.store.quarantined_bytes(entry.number) == second
+
+
+def test_a_record_that_was_altered_is_kept_in_quarantine_with_the_reason(work, k1):
+    raw = bytearray(k1.next())
+    raw[-1] ^= 1
+    receipt = work.take_one(k1.topic(), bytes(raw))
+    (entry,) = work.store.quarantined()
+    assert (receipt.outcome, receipt.reason) == (Outcome.QUARANTINED, "bad-signature")
+    assert (entry.reason, entry.topic, entry.sha256) == ("bad-signature", k1.topic(), hashlib.sha256(raw).digest())
+    assert work.store.quarantined_bytes(entry.number) == bytes(raw)
+    assert not list(work.store.records())
+
+
+def test_a_record_by_another_kiosks_topic_is_answered_to_who_sent_it_and_not_to_whose_it_is(work, k1, k2):
+    receipt = work.take_one(k2.topic(), k1.next())
+    assert (receipt.kiosk, receipt.reason) == ("k2", "wrong-topic")
+    assert work.carrier.letters()[0].topic == k2.topic(Channel.RECEIPTS)
+
+
+def test_a_record_signed_by_another_kiosk_than_it_names_is_refused(work, k1, k2):
+    forged = Kiosk("k1", k1.recipients, signer=k2.signer)
+    assert work.take_one(k1.topic(), forged.next()).reason == "wrong-signer"
+
+
+def test_a_stranger_is_refused_and_welcome_once_registered(work, fleet, k1):
+    stranger = Kiosk("k3", k1.recipients)
+    raw = stranger.next()
+    assert work.take_one(stranger.topic(), raw).reason == "unknown-signer"
+    fleet.kiosks["k3"] = stranger
+    fleet.write_registry(work.files)
+    assert work.take_one(stranger.topic(), raw).outcome is Outcome.STORED
+    assert not list(work.store.quarantined())
+
+
+def test_a_revoked_kiosk_is_refused_without_a_restart(work, fleet, k1):
+    work.take((k1.topic(), k1.next()))
+    fleet.revoked.add("k1")
+    fleet.write_registry(work.files)
+    receipt = work.take_one(k1.topic(), k1.next())
+    assert (receipt.outcome, receipt.reason) == (Outcome.QUARANTINED, "revoked")
+
+
+def test_what_a_revoked_kiosk_had_sent_before_is_still_a_duplicate(work, fleet, k1):
+    raw = k1.next()
+    work.take((k1.topic(), raw))
+    fleet.revoked.add("k1")
+    fleet.write_registry(work.files)
+    assert work.take_one(k1.topic(), raw).outcome is Outcome.DUPLICATE
+    assert not list(work.store.quarantined())
+
+
+def test_bytes_that_are_no_record_are_kept_and_nobody_is_answered(work, k1):
+    assert work.take((k1.topic(), b"nonsense"), (k1.topic(), b"")) == []
+    assert [entry.reason for entry in work.store.quarantined()] == ["malformed", "malformed"]
+    assert [handle for deed, handle in work.carrier.deeds if deed == "acknowledged"] == [0, 1]
+
+
+def test_what_comes_again_and_again_does_not_grow_the_quarantine(work, k1):
+    for _ in range(3):
+        work.take((k1.topic(), b"nonsense"), (k1.topic(), b"nonsense"))
+    (entry,) = work.store.quarantined()
+    assert entry.arrivals == 6
+
+
+@pytest.mark.parametrize("number", [1 << 63, (1 << 64) - 1])
+@pytest.mark.parametrize("claim", ["seq", "issued_at"])
+def test_a_number_that_no_database_can_hold_is_refused_and_not_choked_on(work, k1, claim, number):
+    assert work.take_one(k1.topic(), k1.seal(**{claim: number})).reason == "malformed"
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["homeward/1/elsewhere/k1/records", "homeward/1/coast/k1/orders", "homeward/2/coast/k1/records", "", "a/b"],
+)
+def test_messages_by_topics_that_are_not_ours_are_kept_in_quarantine(work, k1, topic):
+    assert work.take((topic, k1.next())) == []
+    assert len(list(work.store.quarantined())) == 1
+
+
+@pytest.mark.red_line(10)
+def test_two_reports_of_one_person_stay_two_records(work, k1, k2):
+    same = b"\x43abc"
+    work.take((k1.topic(), k1.next(same)), (k1.topic(), k1.next(same)), (k2.topic(), k2.next(same)))
+    assert len(list(work.store.records())) == 3
+
+
+@pytest.mark.red_line(7)
+def test_nothing_that_was_sealed_is_legible_in_the_store(work, k1, tmp_path):
+    work.take((k1.topic(), k1.next(b"\x58\x20" + b"a face, a name, a place, a time!")))
+    work.store.close()
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"a face, a name" not in written
+    assert b"k1" in written
+
+
+# -- The order ---------------------------------------------------------------------------------------------------------
+
+
+def test_receipts_go_out_before_anything_is_acknowledged(work, k1):
+    work.take(*[(k1.topic(), k1.next()) for _ in range(3)])
+    assert [deed for deed, _ in work.carrier.deeds] == ["published"] * 3 + ["acknowledged"] * 3
+
+
+def test_a_batch_is_answered_while_the_next_is_on_its_way_to_the_disk(work, k1):
+    work.intake.take([Arrival(k1.topic(), k1.next(), "first")])
+    assert work.carrier.deeds == []
+    work.intake.take([Arrival(k1.topic(), k1.next(), "second")])
+    assert [what for deed, what in work.carrier.deeds if deed == "acknowledged"] == ["first"]
+    work.intake.settle()
+    assert [what for deed, what in work.carrier.deeds if deed == "acknowledged"] == ["first", "second"]
+    assert not work.intake.unsettled
+
+
+def test_what_the_store_can_not_keep_is_neither_answered_nor_acknowledged(work, k1, tmp_path):
+    work.store.close()
+    with pytest.raises(StoreError):
+        work.take((k1.topic(), k1.next()))
+    assert work.carrier.deeds == []
+
+
+# -- Status ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_status_with_verified_health_says_how_far_the_chain_has_come(work, fleet, k1):
+    heard = judge(k1.topic(Channel.STATUS), k1.status(health=k1.health(highest_seq=7)), fleet.registry())
+    assert isinstance(heard, Heard)
+    assert (heard.kiosk, heard.online, heard.reach, heard.doubt) == ("k1", True, Reach(k1.epoch, 7), None)
+
+
+def test_the_latest_status_is_kept_and_nobody_is_answered(work, k1):
+    first, second = k1.status(health=k1.health()), k1.status(online=False)
+    assert work.take((k1.topic(Channel.STATUS), first), (k1.topic(Channel.STATUS), second)) == []
+    (kept,) = work.store.statuses()
+    assert (kept.kiosk, kept.online, kept.message, kept.at) == ("k1", False, second, NOW)
+
+
+def test_health_that_another_kiosk_signed_is_doubted_and_vouches_for_nothing(work, k1, k2):
+    work.take((k1.topic(Channel.STATUS), k1.status(health=k2.health(highest_seq=99))))
+    (kept,) = work.store.statuses()
+    assert kept.doubt == "wrong-topic"
+    assert work.store.reach("k1") == work.store.reach("k2") == {}
+
+
+def test_health_beyond_any_number_is_doubted_and_not_choked_on(work, k1):
+    work.take((k1.topic(Channel.STATUS), k1.status(health=k1.health(highest_seq=1 << 63))))
+    assert work.store.statuses()[0].doubt == "malformed"
+
+
+def test_a_status_by_another_kiosks_topic_goes_to_quarantine(work, k1, k2):
+    work.take((k2.topic(Channel.STATUS), k1.status()))
+    assert [entry.reason for entry in work.store.quarantined()] == ["wrong-topic"]
+    assert work.store.statuses() == []
+
+
+def test_a_record_by_the_status_topic_is_no_status(fleet, k1):
+    refused = judge(k1.topic(Channel.STATUS), k1.next(), fleet.registry())
+    assert isinstance(refused, Refusal)
+    assert refused.record_id is None
+
+
+def test_judging_a_sound_record_gives_its_claims(fleet, k1):
+    sealed = judge(k1.topic(), k1.next(), fleet.registry())
+    assert isinstance(sealed, Sealed)
+    assert (sealed.claims.kiosk, sealed.claims.seq) == ("k1", 1)
+
+
+def test_every_fate_is_counted(work, k1):
+    work.intake.take([Arrival(k1.topic(), k1.next(), 0), Arrival(k1.topic(), b"", 1)])
+    assert work.intake.settle() == {Fate.STORED: 1, Fate.REFUSED: 1}
+    assert work.intake.settle() == {}
