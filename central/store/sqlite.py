@@ -100,11 +100,24 @@ ON CONFLICT (document) DO UPDATE SET version = max(version, excluded.version)
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a database file for writing, made when it isn't there, the way that the store uses it: WAL, FULL."""
+    """Open a store's file for writing, with WAL and synchronous=FULL; make it, with its tables, when it isn't there.
+
+    Raises StoreError, and changes nothing, for a file that is something else.
+    """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
     connection = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables:
+            _check(path, connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        if not tables:
+            pragmas = f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {VERSION};"
+            connection.executescript(f"BEGIN; {_SCHEMA} {pragmas} COMMIT;")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -118,7 +131,6 @@ def open_store(path: Path) -> SqliteStore:
         with _explained(path):
             connection = connect(path)
             resources.callback(connection.close)
-            _prepare(path, connection)
         return SqliteStore(path, connection, resources.pop_all())
 
 
@@ -309,15 +321,6 @@ def row_of(entry: Sealed, at: int) -> tuple[bytes, str, bytes, int, bytes, bytes
         at,
         entry.raw,
     )
-
-
-def _prepare(path: Path, connection: sqlite3.Connection) -> None:
-    """Make the tables in a new file; raise StoreError for a file that is something else."""
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables == 0:
-        pragmas = f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {VERSION};"
-        connection.executescript(f"BEGIN; {_SCHEMA} {pragmas} COMMIT;")
-    _check(path, connection)
 
 
 def _check(path: Path, connection: sqlite3.Connection) -> None:

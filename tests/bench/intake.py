@@ -50,8 +50,7 @@ def measure(folder: Path, rounds: int) -> list[Round]:
     kiosk = fleet.add("kiosk-1")
     trust = LiveTrust(fleet.write_trust(folder / "trust"), Floor(), adopted=lambda _: None, refused=lambda _: None)
     registry = trust.current().registry
-    sqlite.open_store(folder / "bare.sqlite").close()  # the same tables and indexes
-    bare = sqlite.connect(folder / "bare.sqlite")
+    bare = sqlite.connect(folder / "bare.sqlite")  # the same tables and indexes
     measured = []
     with sqlite.open_store(folder / "intake.sqlite") as store:
         intake = Intake(store, trust, fleet.receipts, clock=lambda: NOW, carrier=Silence())

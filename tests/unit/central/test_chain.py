@@ -86,7 +86,9 @@ def test_a_refused_record_does_not_fill_a_gap():
 def test_missing_and_kept_together_are_every_number_once(here, reach):
     links = [link for link in chain_of(30) if link.seq in here]
     missing = [
-        seq for found in examine(links, {EPOCH: reach}) if isinstance(found, Missing)
+        seq
+        for found in examine(links, {EPOCH: reach})
+        if isinstance(found, Missing)
         for seq in range(found.first, found.last + 1)
     ]
     assert sorted(missing + sorted(here)) == list(range(1, max([reach, *here]) + 1))

@@ -16,8 +16,8 @@ class Told:
     def __init__(self):
         self.adopted, self.refused = [], []
 
-    def follow(self, files, floor=Floor()):
-        return LiveTrust(files, floor, adopted=self.adopted.append, refused=self.refused.append)
+    def follow(self, files):
+        return LiveTrust(files, Floor(), adopted=self.adopted.append, refused=self.refused.append)
 
 
 def test_root_bundle_and_registry_are_verified_in_turn(fleet, tmp_path):

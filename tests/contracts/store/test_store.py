@@ -1,0 +1,248 @@
+import hashlib
+import secrets
+
+import pytest
+
+from central.store.port import Fate, Heard, Kept, Link, Reach, Refusal, Sealed
+from edge_agent.errors import StoreError
+from edge_agent.wire.sealing import FIRST_IN_CHAIN, Claims
+
+AT = 1_760_000_000
+EPOCH = b"e" * 16
+
+
+def sealed(kiosk="k1", seq=1, *, record_id=None, epoch=EPOCH, raw=None, previous=FIRST_IN_CHAIN):
+    raw = raw or secrets.token_bytes(100)
+    topic = f"homeward/1/coast/{kiosk}/records"
+    claims = Claims(
+        kiosk, AT - 5, record_id or secrets.token_bytes(16), b"s" * 8, seq, epoch, previous, bytes(32), topic, bytes(32)
+    )
+    return Sealed(topic, raw, hashlib.sha256(raw).digest(), claims)
+
+
+def refusal(raw=b"bytes", topic="t", reason="malformed", **other):
+    return Refusal(topic, raw, hashlib.sha256(raw).digest(), reason, "in words", **other)
+
+
+def commit(store, *entries, at=AT):
+    return store.commit(entries, at).result()
+
+
+def numbers(store):
+    return [entry.number for entry in store.quarantined()]
+
+
+# -- Records -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_is_found_again_after_a_restart(place):
+    entry = sealed()
+    with place.store() as store:
+        assert commit(store, entry) == [Fate.STORED]
+    with place.store() as store:
+        assert store.sealed(entry.claims.record_id) == entry.raw
+        assert list(store.records()) == [Kept(entry.claims.record_id, "k1", AT - 5, AT, entry.sha256, len(entry.raw))]
+
+
+def test_a_record_that_was_never_stored_is_not_found(store):
+    assert store.sealed(bytes(16)) is None
+
+
+def test_the_same_record_again_is_a_duplicate_in_its_batch_and_after(store):
+    entry = sealed()
+    assert commit(store, entry, entry) == [Fate.STORED, Fate.DUPLICATE]
+    assert commit(store, entry) == [Fate.DUPLICATE]
+    assert len(list(store.records())) == 1
+
+
+def test_a_record_id_belongs_to_its_bytes(store):
+    first = sealed(seq=1)
+    second = sealed(seq=2, record_id=first.claims.record_id)
+    assert commit(store, first, second) == [Fate.STORED, Fate.REPLAYED]
+    assert store.sealed(first.claims.record_id) == first.raw
+    assert [entry.reason for entry in store.quarantined()] == ["replay"]
+
+
+def test_a_place_in_the_chain_belongs_to_its_bytes(store):
+    first, second = sealed(seq=4), sealed(seq=4)
+    assert commit(store, first) == [Fate.STORED]
+    assert commit(store, second) == [Fate.REPLAYED]
+    assert store.sealed(second.claims.record_id) is None
+    assert store.quarantined_bytes(numbers(store)[0]) == second.raw
+
+
+def test_each_kiosk_and_each_epoch_counts_for_itself(store):
+    entries = [sealed("k1", 1), sealed("k2", 1), sealed("k1", 1, epoch=b"f" * 16)]
+    assert commit(store, *entries) == [Fate.STORED] * 3
+
+
+def test_fates_come_in_the_order_of_the_entries(store):
+    known = sealed(seq=1)
+    commit(store, known)
+    entries = [refusal(), known, sealed(seq=2), Heard("k1", True, b"m"), sealed(seq=2)]
+    assert commit(store, *entries) == [Fate.REFUSED, Fate.DUPLICATE, Fate.STORED, Fate.HEARD, Fate.REPLAYED]
+
+
+def test_records_come_in_the_order_of_their_arrival(store):
+    entries = [sealed(seq=seq) for seq in (3, 1, 2)]
+    commit(store, *entries)
+    assert [kept.record_id for kept in store.records()] == [entry.claims.record_id for entry in entries]
+
+
+def test_an_empty_batch_is_fine(store):
+    assert commit(store) == []
+
+
+def test_one_commit_may_follow_the_other_before_anybody_asks_for_results(store):
+    futures = [store.commit([sealed(seq=seq)], AT) for seq in range(1, 6)]
+    assert [future.result() for future in futures] == [[Fate.STORED]] * 5
+    assert len(list(store.records())) == 5
+
+
+@pytest.mark.parametrize("number", [1, (1 << 63) - 1])
+def test_numbers_are_kept_up_to_the_largest(store, number):
+    commit(store, sealed(seq=number))
+    assert [link.seq for link in store.chain("k1")] == [number]
+
+
+def test_a_batch_that_can_not_be_kept_leaves_nothing(place):
+    with place.store() as store:
+        broken = sealed(seq=2, raw=b"x")
+        object.__setattr__(broken.claims, "epoch", None)  # what no store takes
+        with pytest.raises(StoreError):
+            commit(store, sealed(seq=1), broken)
+        assert list(store.records()) == []
+        assert commit(store, sealed(seq=1)) == [Fate.STORED]
+
+
+# -- Quarantine --------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_refused_is_kept_with_all_that_is_known_of_it(place):
+    entry = refusal(b"some bytes", "a/topic", "bad-signature")
+    with place.store() as store:
+        assert commit(store, entry) == [Fate.REFUSED]
+    with place.reader() as reader:
+        (kept,) = reader.quarantined()
+        assert (kept.topic, kept.sha256, kept.reason, kept.explanation) == (
+            "a/topic",
+            entry.sha256,
+            "bad-signature",
+            "in words",
+        )
+        assert (kept.first_at, kept.last_at, kept.arrivals, kept.size) == (AT, AT, 1, 10)
+        assert reader.quarantined_bytes(kept.number) == b"some bytes"
+
+
+def test_the_same_bytes_by_the_same_topic_are_one_entry_with_the_latest_reason(store):
+    commit(store, refusal(reason="unknown-signer"))
+    commit(store, refusal(reason="revoked"), refusal(reason="revoked"), at=AT + 9)
+    (kept,) = store.quarantined()
+    assert (kept.reason, kept.first_at, kept.last_at, kept.arrivals) == ("revoked", AT, AT + 9, 3)
+
+
+def test_the_same_bytes_by_another_topic_are_another_entry(store):
+    commit(store, refusal(topic="a"), refusal(topic="b"))
+    assert [entry.topic for entry in store.quarantined()] == ["a", "b"]
+
+
+def test_quarantine_ends_when_the_bytes_are_stored_after_all(store):
+    entry = sealed()
+    commit(store, refusal(entry.raw, entry.topic), refusal(entry.raw, "elsewhere"))
+    assert commit(store, entry) == [Fate.STORED]
+    assert [kept.topic for kept in store.quarantined()] == ["elsewhere"]
+
+
+def test_what_is_only_acceptable_when_held_is_a_duplicate_when_it_is(store):
+    entry = sealed()
+    late = refusal(entry.raw, entry.topic, "revoked", record_id=entry.claims.record_id, duplicate_if_held=True)
+    assert commit(store, late) == [Fate.REFUSED]
+    assert commit(store, entry, late) == [Fate.STORED, Fate.DUPLICATE]
+    assert numbers(store) == []
+
+
+def test_other_bytes_under_a_held_id_are_no_duplicate(store):
+    entry = sealed()
+    late = refusal(b"other", entry.topic, "revoked", record_id=entry.claims.record_id, duplicate_if_held=True)
+    assert commit(store, entry, late) == [Fate.STORED, Fate.REFUSED]
+
+
+def test_a_number_that_is_not_in_quarantine_has_no_bytes(store):
+    assert store.quarantined_bytes(1) is None
+
+
+# -- Kiosks ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_chain_is_given_link_by_link(store):
+    first = sealed(seq=1)
+    second = sealed(seq=2, previous=first.sha256)
+    commit(store, first, second, sealed("k2"))
+    assert store.chain("k1") == [
+        Link(EPOCH, 1, FIRST_IN_CHAIN, first.sha256),
+        Link(EPOCH, 2, first.sha256, second.sha256),
+    ]
+
+
+def test_how_far_a_kiosk_has_come_never_goes_back(store):
+    for seq in (3, 5, 4):
+        commit(store, Heard("k1", True, b"m", Reach(EPOCH, seq)))
+    commit(store, Heard("k1", True, b"m", Reach(b"f" * 16, 1)))
+    assert store.reach("k1") == {EPOCH: 5, b"f" * 16: 1}
+    assert store.reach("k2") == {}
+
+
+def test_the_latest_status_of_each_kiosk_is_kept(store):
+    commit(store, Heard("k2", True, b"old", Reach(EPOCH, 3)), Heard("k1", True, b"one"))
+    commit(store, Heard("k2", False, b"will", doubt="bad-signature"), at=AT + 1)
+    one, two = store.statuses()
+    assert (one.kiosk, one.online, one.message, one.at, one.doubt) == ("k1", True, b"one", AT, None)
+    assert (two.kiosk, two.online, two.message, two.at, two.doubt) == ("k2", False, b"will", AT + 1, "bad-signature")
+    assert store.reach("k2") == {EPOCH: 3}
+
+
+def test_every_kiosk_with_a_record_or_a_verified_health_is_named(store):
+    commit(store, sealed("k3"), Heard("k1", True, b"m", Reach(EPOCH, 1)), Heard("k2", True, b"m"))
+    assert store.kiosks() == ["k1", "k3"]
+
+
+# -- Floors ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_floor_rises_never_sinks_and_outlives_a_restart(place):
+    with place.store() as store:
+        assert store.floor("bundle") == 1
+        store.raise_floor("bundle", 7)
+        store.raise_floor("bundle", 3)
+    with place.store() as store:
+        assert (store.floor("bundle"), store.floor("registry")) == (7, 1)
+
+
+# -- Opening -----------------------------------------------------------------------------------------------------------
+
+
+def test_one_intake_at_a_time_writes(place):
+    with place.store(), pytest.raises(StoreError, match="another intake"):
+        place.store()
+    place.store().close()
+
+
+def test_a_reader_sees_what_was_committed_while_the_writer_goes_on(place):
+    with place.store() as store, place.reader() as reader:
+        commit(store, sealed(seq=1))
+        assert len(list(reader.records())) == 1
+        commit(store, sealed(seq=2))
+        assert len(list(reader.records())) == 2
+
+
+def test_there_is_nothing_to_read_where_no_store_is(place):
+    with pytest.raises(StoreError, match="no store"):
+        place.reader()
+
+
+def test_closing_twice_is_fine(place):
+    store = place.store()
+    store.close()
+    store.close()
+    with pytest.raises(StoreError):
+        commit(store, sealed())
