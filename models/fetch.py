@@ -101,10 +101,10 @@ def fetch(facts: Manifest) -> list[File]:
     return wanted
 
 
-def main() -> int:
+def main(path: Path = manifest.MANIFEST) -> int:
     """Run the command; return its exit status."""
     try:
-        facts = manifest.load()
+        facts = manifest.load(path)
         fetched = fetch(facts)
     except HomewardError as fault:
         sys.stderr.write(fault.explain() + "\n")

@@ -6,7 +6,7 @@ left as it was; nothing is written anywhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
@@ -58,11 +58,11 @@ class Portrait:
     `landmarks` are in pixels of the picture, and none where the person chose the guide oval.
     """
 
-    jpeg: bytes
+    jpeg: bytes = field(repr=False)  # a log may show a portrait, never its pixels
     width: int
     height: int
     box: tuple[int, int, int, int]
-    landmarks: tuple[Point, ...]
+    landmarks: tuple[Point, ...] = field(repr=False)
     measures: Measures
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from edge_agent.errors import ModelError
 from edge_agent.vision.blazeface import SCORE, BlazeFace
-from edge_agent.vision.face import HEAD
 from edge_agent.vision.suppression import suppress
 
 if TYPE_CHECKING:
@@ -43,9 +42,7 @@ class Found:
 def may_be(faint: Face, chosen: Face) -> bool:
     """Say whether a faint find may be the chosen face itself, a part of it, or the head about it."""
     one, other = faint.box, chosen.box
-    if one.overlap(other) > SAME_FACE or other.core_holds(one.centre) or one.core_holds(other.centre):
-        return True
-    return faint.score < EVEN and one.w < other.w / 2 and other.grown(HEAD).core_holds(one.centre)  # its ear
+    return one.overlap(other) > SAME_FACE or other.core_holds(one.centre) or one.core_holds(other.centre)
 
 
 class Detector(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -36,32 +36,37 @@ def load(path: Path) -> Rgb:
     if path.is_dir():
         raise CameraError(f"{path} is a folder, not a photograph", next_step="Name a file in it.")
     try:
-        with warnings.catch_warnings(), path.open("rb") as file:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
-            return _read(Image.open(file, formats=FORMATS), path)
+        with path.open("rb") as file:
+            return _read(file, path)
     except FileNotFoundError:
         raise CameraError(f"The photograph {path} is not there", next_step="Check its name.") from None
-    except UnidentifiedImageError:
-        raise CameraError(f"{path} is not a photograph that can be read", next_step=_USE_ANOTHER) from None
+    except OSError as fault:
+        raise CameraError(f"{path} can't be read: {fault.strerror}", next_step="Check its rights.") from fault
+
+
+def _read(file: BinaryIO, path: Path) -> Rgb:
+    """Judge a photograph by its header before a pixel is decoded; then decode it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
+            image = Image.open(file, formats=FORMATS)
+        _check_size(*image.size, path)
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except Image.DecompressionBombError:
         raise _too_large(path) from None
-    except OSError as fault:
-        raise CameraError(f"{path} can't be read: {fault.strerror or fault}", next_step=_USE_ANOTHER) from fault
-
-
-def _read(image: Image.Image, path: Path) -> Rgb:
-    """Judge a photograph by its header before a pixel is decoded; then decode it."""
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise _too_large(path)
-    if min(width, height) < MIN_SIDE:
-        raise CameraError(f"{path} is too small: {width} x {height} pixels", next_step=_USE_ANOTHER)
-    try:
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except UnidentifiedImageError:
+        raise CameraError(f"{path} is not a photograph that can be read", next_step=_USE_ANOTHER) from None
     except _DAMAGED as fault:
         raise CameraError(
             f"{path} is damaged or cut off: it can't be decoded to its end", next_step="Copy it again, or use another."
         ) from fault
+
+
+def _check_size(width: int, height: int, path: Path) -> None:
+    if width * height > MAX_PIXELS:
+        raise _too_large(path)
+    if min(width, height) < MIN_SIDE:
+        raise CameraError(f"{path} is too small: {width} x {height} pixels", next_step=_USE_ANOTHER)
 
 
 def _too_large(path: Path) -> CameraError:
