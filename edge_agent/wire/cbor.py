@@ -25,8 +25,25 @@ _LARGEST_BELOW: Final = {24: 24, 25: 0x100, 26: 0x10000, 27: 0x1_0000_0000}  # a
 
 
 def encode(value: Any) -> bytes:
-    """Encode plain values (int, float, str, bytes, bool, None, list, dict, CBORTag) deterministically."""
-    return cbor2.dumps(value, canonical=True)
+    """Encode plain values (int, float, str, bytes, bool, None, list, dict, CBORTag) deterministically.
+
+    Containers are written here, since cbor2 would put shorter keys first, as RFC 7049 did.
+    """
+    match value:
+        case bytes():
+            return _make_head(_BYTES, len(value)) + value
+        case str():
+            text = value.encode()
+            return _make_head(_TEXT, len(text)) + text
+        case dict():
+            pairs = sorted((encode(key), encode(inner)) for key, inner in value.items())
+            return _make_head(_MAP, len(pairs)) + b"".join(key + inner for key, inner in pairs)
+        case list() | tuple():
+            return _make_head(_ARRAY, len(value)) + b"".join(map(encode, value))
+        case cbor2.CBORTag(tag=tag, value=inner):
+            return _make_head(_TAG, tag) + encode(inner)
+        case _:
+            return cbor2.dumps(value, canonical=True)
 
 
 def decode(data: bytes, *, max_bytes: int, tags: Collection[int] = ()) -> Any:
@@ -59,6 +76,13 @@ def _build(data: bytes) -> Any:
         return cbor2.loads(data)
     except (cbor2.CBORDecodeError, ValueError) as fault:  # a text that is not UTF-8; all else was walked
         raise MalformedError(f"not CBOR: {type(fault).__name__}") from fault
+
+
+def _make_head(major: int, argument: int) -> bytes:
+    if argument < _ONE_BYTE:
+        return bytes((major << 5 | argument,))
+    shortest = cbor2.dumps(argument)  # a number is the head of major type 0
+    return bytes((major << 5 | shortest[0],)) + shortest[1:]
 
 
 def _head(data: bytes, at: int) -> tuple[int, int, int, int]:

@@ -26,8 +26,13 @@ def to_map(document: Document) -> dict[str, Any]:
 
 
 def to_cbor(document: Document) -> bytes:
-    """Encode a document deterministically."""
-    return cbor.encode(to_map(document))
+    """Encode a document deterministically. Raises a WireError for one that its reader would refuse.
+
+    A Struct does not check itself when it is made; better to fail here than to seal what nobody can read.
+    """
+    data = cbor.encode(to_map(document))
+    _read(data, type(document))
+    return data
 
 
 def from_map(plain: Any, kind: type[D]) -> D:
@@ -40,7 +45,11 @@ def from_map(plain: Any, kind: type[D]) -> D:
 
 def from_cbor(data: bytes, kind: type[D]) -> D:
     """Decode a document, strictly: what it re-encodes to is what came. Raises a WireError."""
-    document = from_map(cbor.decode(data, max_bytes=kind.MAX_BYTES), kind)
-    if to_cbor(document) != data:
+    document = _read(data, kind)
+    if cbor.encode(to_map(document)) != data:
         raise NotCanonicalError(f"a {kind.__name__} that spells out a default or has a number of another type")
     return document
+
+
+def _read(data: bytes, kind: type[D]) -> D:
+    return from_map(cbor.decode(data, max_bytes=kind.MAX_BYTES), kind)
