@@ -1,6 +1,6 @@
 """The receipt code: what a person takes along, so that the NGO can find their report, or take it back.
 
-40 random bits and a check symbol, nine symbols of Crockford's base 32 in groups of three: `7ZK-M2P-Q4D`. It goes over
+40 random bits and a check symbol, nine symbols of Crockford's base 32 in groups of three: `7YK-B5H-EQT`. It goes over
 bad telephone lines and through tired hands, so reading it forgives case, spaces, hyphens, O for 0 and I or L for 1,
 and the check symbol catches every single wrong symbol and every exchange of two symbols, neighbours or not.
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent import session
 from edge_agent.errors import ReceiptCodeError
 from edge_agent.session.receipt_code import encode, parse
 
@@ -28,6 +31,12 @@ def test_a_code_has_three_groups_of_three_symbols_of_the_alphabet():
     groups = code.split("-")
     assert [len(group) for group in groups] == [3, 3, 3]
     assert set("".join(groups)) <= set(ALPHABET)
+
+
+def test_the_example_in_the_docs_is_a_code():
+    page = (Path(session.__file__).parents[2] / "docs" / "session.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"`(\w{3}-\w{3}-\w{3})`", page)
+    assert parse(example) == example
 
 
 @settings(deadline=None)
