@@ -19,11 +19,10 @@ Count = Annotated[int, msgspec.Meta(gt=0, le=4096)]
 
 
 class File(Settings, frozen=True, kw_only=True):
-    """A file, what it must be (`sha256`, `bytes`), and the wheel's `member` that it is taken from."""
+    """A file, what it must be (`sha256`), and the wheel's `member` that it is taken from."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]+$")]
     sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
-    bytes: Annotated[int, msgspec.Meta(gt=0)]
     package: str
     member: str
     licence: str
