@@ -1,7 +1,7 @@
 """Makes a frame small enough for a model, by averaging a few samples of each cell.
 
-A detector that runs many times a second on a Pi can't afford a photographer's filter: two samples each way cost a third
-of Pillow's reduced bilinear resize at the same recall (tests/bench/finder.py, models/evaluate.py).
+A detector that runs many times a second on a Pi can't afford a photographer's filter: two samples each way cost less
+than half of Pillow's reduced bilinear resize at the same recall (tests/bench/finder.py, models/evaluate.py).
 """
 
 from __future__ import annotations

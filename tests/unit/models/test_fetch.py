@@ -14,7 +14,6 @@ def file_of(content, name="model.tflite", member="package/model.tflite"):
     return File(
         name=name,
         sha256=sha256,
-        bytes=len(content),
         package="package",
         member=member,
         licence="Apache-2.0",
