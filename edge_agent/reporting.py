@@ -11,10 +11,10 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from edge_agent.session import notice, receipt_code
+from edge_agent.session import notice
 from edge_agent.session.consent import Party, Purpose, Who
 from edge_agent.wire import consent as record
-from edge_agent.wire import report, sealing
+from edge_agent.wire import receipt_code, report, sealing
 from edge_agent.wire.documents import to_cbor
 from edge_agent.wire.keys import kid
 from edge_agent.wire.report import ClockQuality

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edge_agent.config import Pace, Streams
     from edge_agent.session.scene import Say, Scene
 
-_PRESS_S: Final = 0.12
+_PRESS: Final = 0.25  # how long a press is, as a part of a hold
 _AFTER_HOLD_S: Final = 0.1  # how much longer than needed a hold is
 _FRAME_S: Final = 0.1  # between two frames, as a camera of ten frames a second
 
@@ -73,7 +73,7 @@ class SimulatedPerson:
 
     def __init__(self, script: Script, pace: Pace) -> None:
         self._steps = list(script.step)
-        self._hold_s = pace.hold_s + _AFTER_HOLD_S
+        self._pace = pace
         self._edges: list[Edge] = []  # still to come
         self._scene: Scene | None = None
         self._seen = 0  # scenes so far
@@ -114,7 +114,7 @@ class SimulatedPerson:
         step, rest = self._steps[place], self._steps[place + 1 :]
         self._acted_on = self._seen
         down = now + step.after_s
-        held_for = _PRESS_S
+        held_for = self._pace.hold_s * _PRESS
         names = [choice_name(choice) for choice in scene.choices]
         wanted = next((name for name in step.choose if name in names), None)
         if not step.choose:
@@ -123,7 +123,7 @@ class SimulatedPerson:
             raise ButtonError(f"the script chooses {list(step.choose)} in {step.stage}, where there is only {names}")
         elif names[scene.lit] == wanted:
             self._steps = rest
-            held_for = self._hold_s
+            held_for = self._pace.hold_s + _AFTER_HOLD_S
         self._edges = [Edge(down, down=True), Edge(down + held_for, down=False)]
 
 

@@ -102,6 +102,7 @@ class Database:
             self._connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode=rw", uri=True, timeout=patience, isolation_level=None
             )
+        self._connection.text_factory = _text
         try:
             self.execute(f"PRAGMA page_size={PAGE_BYTES}")
             self.execute("PRAGMA journal_mode=TRUNCATE")
@@ -133,6 +134,11 @@ class Database:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+
+
+def _text(stored: bytes) -> str:
+    """Read a text that damage may have made no text any more."""
+    return stored.decode(errors="replace")
 
 
 # -- The ledger --------------------------------------------------------------------------------------------------------
@@ -267,12 +273,11 @@ def look_over(database: Database) -> None:
 
 def _refuse_a_stranger(database: Database) -> None:
     ((mark,),) = database.execute("PRAGMA application_id")
-    if mark == APPLICATION_ID:
-        return
-    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    if "ledger" in tables:
-        raise faults.damaged(database.path, "its header has changed by itself")
-    raise faults.unreachable(database.path, "it is a database of another program")
+    tables = database.execute("SELECT name, rootpage, sql FROM sqlite_schema")
+    if mark != APPLICATION_ID and tables and "ledger" not in {name for name, _, _ in tables}:
+        raise faults.unreachable(database.path, "it is a database of another program")
+    if mark != APPLICATION_ID or [row[1:] for row in tables] != list(zip(ROOTS, SCHEMA, strict=True)):
+        raise faults.damaged(database.path, "its header or its tables are not those that were written")
 
 
 def _look_over_the_chain(database: Database, labels: Sequence[Label]) -> None:

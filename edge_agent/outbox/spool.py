@@ -221,13 +221,14 @@ class Outbox:
             settlements = {
                 record_id: _settlement(known.get(record_id), sha256) for record_id, sha256 in receipts.items()
             }
-            for record_id, settlement in settlements.items():
-                if settlement is Settlement.SETTLED:
-                    database.let_go(db, known[record_id][0])
-            if Settlement.SETTLED in settlements.values():
+            settled = [known[key][0] for key, settlement in settlements.items() if settlement is Settlement.SETTLED]
+            for label in settled:
+                database.let_go(db, label)
+            if settled:
                 database.forget(db)
                 self._note_sent(db)
-        self._sent.clear()
+        if settled:
+            self._sent.clear()
         return settlements
 
     def _note_sent(self, db: Database) -> None:

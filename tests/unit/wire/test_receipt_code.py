@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge_agent import session
 from edge_agent.errors import ReceiptCodeError
-from edge_agent.session.receipt_code import encode, parse
+from edge_agent.wire.receipt_code import encode, parse
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 entropy = st.binary(min_size=5, max_size=5)
