@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_agent.wire.bundle import Recipient
+    from edge_agent.wire.registry import Registry
 
 INTAKE: Final = "intake-1"
 _SITE: Final = """[site]
@@ -132,6 +133,10 @@ class ThrowawayFleet:
             fleet=self.name, version=self._registry_version, issued_at=int(self.now.timestamp()), keys=keys
         )
         write(self.registry_file, registry.sign(content, self.order_signer))
+
+    def registry(self) -> Registry:
+        """Verify and give the registry in force."""
+        return registry.trust(self.registry_file.read_bytes(), bundle.trust(self.bundle, self.root.public_key))
 
     def client(self, client_id: str) -> Identity:
         """Make a TLS identity of the fleet's CA."""

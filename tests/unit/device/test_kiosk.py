@@ -1,0 +1,269 @@
+"""The kiosk's program with real parts inside (detector, sealing, outbox) and a simulated person before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_agent import config
+from edge_agent.darkroom import Darkroom
+from edge_agent.errors import CameraError
+from edge_agent.hardware.clock import SystemClock
+from edge_agent.hardware.key_file import load_signer
+from edge_agent.hardware.parts import Parts
+from edge_agent.hardware.simulated import PhotographCamera, Script, SimulatedPerson, Step
+from edge_agent.health import HealthFile
+from edge_agent.kiosk import Kiosk
+from edge_agent.outbox import Limits, Outbox
+from edge_agent.reporting import Reporter
+from edge_agent.session.table import Stage
+from edge_agent.trust import TrustFile
+from edge_agent.vision import finder, manifest
+from edge_agent.wire import report, sealing, status
+from edge_agent.wire.bundle import Holder, Recipient
+from edge_agent.wire.consent import Purpose, Role, Subject
+from edge_agent.wire.keys import RecipientPrivateKey
+from provisioning.throwaway import ThrowawayFleet
+
+if TYPE_CHECKING:
+    from edge_agent.ports import Frame
+    from edge_agent.session.scene import Say, Scene
+
+ASTRONAUT = Path(__file__).parents[3] / "models" / "files" / "astronaut.png"
+ROOMY = Limits(max_bytes=50_000_000, max_records=100, keep_free_bytes=0)
+
+ADULT = [
+    ("rest", ()),
+    ("language", ("en",)),
+    ("who", ("self_adult",)),
+    ("consent", ("yes",)),
+    ("consent", ("yes",)),
+    ("consent", ("no",)),
+    ("framing", ("take",)),
+    ("choosing", ("face-1", "stop")),
+    ("review", ("send",)),
+    ("done", ("finish",)),
+]
+
+
+class Quiet:
+    def ready(self) -> None: ...
+
+    def beat(self, status: str) -> None: ...
+
+
+@dataclass
+class Witness:
+    """Sees every scene, and what the camera did meanwhile; ends the kiosk when the session is over."""
+
+    stages: list[Stage] = field(default_factory=list)
+    camera_on: set[Stage] = field(default_factory=set)
+    codes: set[str] = field(default_factory=set)
+    camera: PhotographCamera | None = None
+    kiosk: Kiosk | None = None
+
+    def show(self, scene: Scene, _say: Say) -> None:
+        if not self.stages or self.stages[-1] is not scene.stage:
+            self.stages.append(scene.stage)
+        self.codes.add(scene.code)
+        if self.camera is not None and self.camera.running:
+            self.camera_on.add(scene.stage)
+        over = scene.stage is Stage.REST and len(self.stages) > 1
+        if self.kiosk is not None and (over or scene.stage is Stage.CANNOT):
+            self.kiosk.stop()
+
+    def close(self) -> None: ...
+
+
+class FailingCamera(PhotographCamera):
+    """Gives `frames` frames in all, then none."""
+
+    frames = 3
+
+    def capture(self, timeout: float) -> Frame:
+        if self.frames == 0:
+            raise CameraError("no frame came")
+        self.frames -= 1
+        return super().capture(timeout)
+
+
+class World:
+    """One kiosk with a fleet around it, in one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.recipient = RecipientPrivateKey.generate()
+        recipients = [Recipient(name="escrow", holder=Holder.ESCROW, key=self.recipient.public_key.raw)]
+        self.fleet = ThrowawayFleet(directory, recipients)
+        self.here = self.fleet.add_kiosk("kiosk-1", pace="hold_s = 0.3\nnotice_shown_s = 0.2")
+        self.settings = config.load(self.here / "kiosk.toml")
+        self.witness = Witness()
+
+    def play(self, steps, photographs=(ASTRONAUT,), limits=ROOMY, camera=PhotographCamera, before=lambda _outbox: None):
+        """Run one session; return what is in the outbox afterwards."""
+        clock, signer = SystemClock(), load_signer(self.here / "signing.key")
+        outbox = Outbox.open(self.settings.outbox_file, limits)
+        before(outbox)
+        script = Script(step=[Step(stage=Stage(stage), choose=choose, after_s=0.05) for stage, choose in steps])
+        person = SimulatedPerson(script, self.settings.pace)
+
+        def open_camera():
+            self.witness.camera = camera(photographs, self.settings.hardware.streams)
+            return self.witness.camera
+
+        parts = Parts(person, (person, self.witness), open_camera)
+        self.darkroom = Darkroom(clock, open_camera, lambda: finder.load_detector("united", manifest.load()))
+        reporter = Reporter(self.settings, clock, signer, TrustFile(self.settings.trust), outbox)
+        health = HealthFile(self.settings.health_file, signer, clock)
+        kiosk = Kiosk(self.settings, clock, parts, self.darkroom, reporter, outbox, health)
+        self.witness.kiosk = kiosk
+        kiosk.run(Quiet())
+        queued = [outbox.read(entry.record_id) for entry in outbox.waiting(10)]
+        outbox.close()
+        return queued
+
+    def open(self, sealed: bytes) -> report.Report:
+        record = sealing.parse_record(sealed)
+        return report.read(sealing.open_record(record, self.recipient), record.claims)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def nobody(tmp_path: Path) -> Path:
+    path = tmp_path / "nobody.png"
+    ramp = np.linspace(40, 200, 640, dtype=np.uint8)
+    Image.fromarray(np.stack([np.tile(ramp, (480, 1))] * 3, axis=-1)).save(path)
+    return path
+
+
+def with_answers(*answers: str, who: str = "self_adult") -> list[tuple[str, tuple[str, ...]]]:
+    stages = ["consent"] * 3 + ["permission"] * (len(answers) - 3)
+    asked = [(stage, (answer,)) for stage, answer in zip(stages, answers, strict=False)]
+    return [("rest", ()), ("language", ("ug",)), ("who", (who,)), *asked, *ADULT[6:]]
+
+
+def test_a_consented_report_is_sealed_with_what_was_answered(world):
+    (sealed,) = world.play(ADULT)
+    opened = world.open(sealed)
+    assert opened.consent.subject is Subject.ADULT
+    assert opened.consent.allows(Purpose.TRACING)
+    assert opened.consent.allows(Purpose.PARTNERS)
+    assert not opened.consent.allows(Purpose.PUBLIC_APPEAL)
+    assert opened.consent.language == "en"
+    assert opened.site.name == "The demonstration station"
+    assert len(opened.faces) == 1
+    assert Image.open(__import__("io").BytesIO(opened.faces[0].image)).size == (480, 640)
+
+
+@pytest.mark.red_line(3)
+def test_for_a_child_both_answers_are_in_the_record_each_with_its_role(world):
+    (sealed,) = world.play(with_answers("yes", "yes", "no", "yes", "no", who="child_with_staff"))
+    opened = world.open(sealed)
+    assert opened.consent.subject is Subject.CHILD
+    assert opened.consent.parties == {Role.DATA_SUBJECT, Role.STAFF}
+    assert opened.consent.allows(Purpose.TRACING)
+    assert not opened.consent.allows(Purpose.PARTNERS), "the adult said no"
+
+
+@pytest.mark.red_line(2)
+@pytest.mark.parametrize(
+    "steps",
+    [
+        with_answers("no"),
+        with_answers("yes", "no", "no", "no", who="child_with_parent"),
+        [*ADULT[:2], ("who", ("stop",))],
+        [*ADULT[:6], ("framing", ("stop",))],
+        [*ADULT[:8], ("review", ("stop",))],
+    ],
+    ids=["a no", "the parent's no", "stop early", "stop while framing", "stop at review"],
+)
+def test_a_no_and_a_stop_end_alike_with_nothing_in_the_outbox(world, steps):
+    assert world.play(steps) == []
+    assert world.witness.stages[-2:] == [Stage.NOTHING_KEPT, Stage.REST]
+
+
+@pytest.mark.red_line(1)
+def test_the_camera_runs_in_framing_choosing_and_review_alone(world):
+    world.play(ADULT)
+    assert world.witness.camera_on == {Stage.FRAMING, Stage.REVIEW}
+    assert not world.witness.camera.running
+
+
+@pytest.mark.red_line(1)
+def test_somebody_who_says_no_never_meets_a_running_camera(world):
+    world.play(with_answers("no"))
+    assert world.witness.camera_on == set()
+
+
+@pytest.mark.red_line(6)
+def test_after_a_session_no_pixel_is_held(world):
+    world.play(ADULT)
+    assert world.darkroom._frame is None
+    assert world.darkroom._portrait is None
+    assert not any(part.model._input().any() for part in world.darkroom.finder.parts)
+
+
+def test_a_camera_that_stops_giving_frames_ends_calmly_with_nothing_kept(world):
+    steps = [*ADULT[:6]]
+    assert world.play(steps, camera=FailingCamera) == []
+    assert world.witness.stages[-2:] == [Stage.NOTHING_KEPT, Stage.REST]
+    assert not world.witness.camera.running
+
+
+def test_without_a_face_the_person_may_choose_the_oval(world, nobody):
+    steps = [*ADULT[:7], ("choosing", ("oval",)), *ADULT[8:]]
+    (sealed,) = world.play(steps, photographs=[nobody])
+    assert world.open(sealed).faces[0].landmarks == []
+
+
+def test_without_a_face_and_without_a_choice_nothing_is_sent(world, nobody):
+    assert world.play(ADULT, photographs=[nobody]) == []
+
+
+@pytest.mark.red_line(14)
+def test_a_full_outbox_says_so_before_anyone_is_asked(world):
+    def fill(outbox: Outbox) -> None:
+        outbox.append(bytes(16), lambda _link: b"\xd2\x84" + bytes(1000))
+
+    queued = world.play(
+        [("rest", ())], limits=Limits(max_bytes=50_000_000, max_records=1, keep_free_bytes=0), before=fill
+    )
+    assert len(queued) == 1
+    assert world.witness.stages == [Stage.REST, Stage.CANNOT]
+    assert "outbox-full" in world.witness.codes
+
+
+@pytest.mark.red_line(14)
+def test_a_kiosk_whose_photograph_is_none_says_that_it_cannot_take_a_report(world, tmp_path):
+    path = tmp_path / "text.jpg"
+    path.write_text("not a picture", encoding="utf-8")
+    assert world.play([("rest", ())], photographs=[path]) == []
+    assert world.witness.stages == [Stage.REST, Stage.CANNOT]
+    assert "camera" in world.witness.codes
+
+
+def test_the_kiosk_leaves_its_signed_word_for_the_courier(world):
+    world.play(ADULT)
+    registry = world.fleet.registry()
+    health = status.trust_health(world.settings.health_file.read_bytes(), registry)
+    assert health.kiosk == "kiosk-1"
+    assert health.ready
+    assert len(health.models) == 2
+    assert health.highest_seq in {0, 1}
+
+
+@pytest.mark.red_line(7)
+def test_nothing_a_person_chose_is_said_in_the_events(world, capsys):
+    world.play(with_answers("yes", "yes", "no", "yes", "no", who="child_with_staff"))
+    said = capsys.readouterr().out
+    assert '"sealed"' in said
+    for word in ("child", "staff", '"ug"', "yes", "partners", "Nowhere in particular"):
+        assert word not in said
