@@ -85,8 +85,15 @@ class MqttSource:
     def run(self, intake: Intake[Handle]) -> None:
         """Receive until asked to stop.
 
-        Raises BrokerError when the broker does not speak MQTT 5, StoreError when a batch can't be kept.
+        Raises BrokerError when the broker can't carry records at all, StoreError when a batch can't be kept.
         """
+        try:
+            self._receive(intake)
+        finally:
+            self._disconnect()
+        emit("stopped")
+
+    def _receive(self, intake: Intake[Handle]) -> None:
         wait_s = 0.0
         for host, port in itertools.cycle(self._broker.targets()):
             address = f"{host}:{port}"
@@ -95,8 +102,7 @@ class MqttSource:
                     time.sleep(wait_s)
                     connected = self._connect(host, port)
             except StoppedError:
-                self._client = None
-                break
+                return
             if not connected:
                 emit("broker_unavailable", address=address, problem=self._problem)
                 wait_s = min(max(2 * wait_s, _FIRST_BACKOFF_S), _LONGEST_BACKOFF_S)
@@ -105,10 +111,8 @@ class MqttSource:
             emit("ready", address=address, client_id=self._client_id)
             self._serve(intake)
             if self._stop.asked:
-                break
+                return
             emit("connection_lost", address=address, problem=self._problem)
-        self._disconnect()
-        emit("stopped")
 
     # -- The core's Carrier --------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from central.desk import keyfile
 from central.desk.cli import app
 from central.intake.core import judge
 from central.store.sqlite import open_store
-from edge_agent.wire import consent, documents, report
+from edge_agent.wire import cbor, consent, documents, report
 from edge_agent.wire.consent import Purpose, Role, Status, Subject
 from edge_agent.wire.keys import RecipientPrivateKey
 from edge_agent.wire.report import ClockQuality, Kind
@@ -296,8 +296,6 @@ def test_a_consent_that_is_not_the_one_outside_is_refused(desk):
 def test_a_report_without_consent_to_tracing_does_not_open(desk):
     plain = documents.to_map(a_report())
     plain["consent"]["homeward:asked"][0]["dpv:hasConsentStatus"] = Status.REFUSED.value
-    from edge_agent.wire import cbor
-
     refused = consent.ConsentRecord(
         **{
             field: getattr(a_consent(answer(status=Status.REFUSED)), field)
