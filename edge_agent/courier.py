@@ -182,9 +182,14 @@ class Courier:
             else:
                 emit("quarantined", record=receipt.record_id.hex(), reason=receipt.reason)
                 self._delivery.quarantined(receipt.record_id, self._clock.monotonic())
-        for record_id, settlement in self._outbox.mark_receipted(kept).items() if kept else ():
+        if not kept:
+            return
+        settlements = self._outbox.mark_receipted(kept)
+        gone = {record_id for record_id, settled in settlements.items() if settled is not Settlement.OTHER_BYTES}
+        self._waiting = [record_id for record_id in self._waiting if record_id not in gone]
+        for record_id, settlement in settlements.items():
             if settlement is Settlement.OTHER_BYTES:
-                emit("receipt_not_believed", code="other-bytes")
+                emit("receipt_not_believed", code=settlement)
                 continue
             self._delivery.settled(record_id)
             if settlement is Settlement.SETTLED:

@@ -60,7 +60,7 @@ class Child:
     @classmethod
     def python(cls, module: str, *arguments: str, heard: Callable[[str, Facts], None] | None = None) -> Child:
         """Start one of our own programs by its module, with this same Python."""
-        name = module.removesuffix(".cli").rpartition(".")[2]
+        name = module.rpartition(".")[2]
         return cls(name, [sys.executable, "-m", module, *arguments], heard=heard)
 
     @property

@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from rich.console import Console
 
 from edge_agent.errors import HomewardError, LocalError
@@ -134,7 +133,7 @@ class Demo:
         with contextlib.ExitStack() as running:
             running.enter_context(Mosquitto(fleet.broker_settings, fleet.port))
             intake = running.enter_context(
-                Child.python("central.intake.cli", "run", "--config", str(fleet.intake_settings), heard=self._heard)
+                Child.python("central.intake", "run", "--config", str(fleet.intake_settings), heard=self._heard)
             )
             intake.wait_for("ready", timeout=_READY_S)
             courier = running.enter_context(
@@ -168,8 +167,8 @@ class Demo:
             key = self._key(name)
             key.parent.mkdir(parents=True, exist_ok=True)
             self._desk("key", "--name", name, "--out", str(key), "--passphrase-file", str(self._passphrase(name)))
-            public = msgspec.json.decode(key.with_name(key.name + ".pub").read_bytes())
-            made.append(Recipient(name=name, holder=holder, key=bytes.fromhex(public["key"])))
+            public = key.with_name(key.name + ".pub").read_text(encoding="utf-8")
+            made.append(Recipient(name=name, holder=holder, key=bytes.fromhex(public.split()[0])))
         return made
 
     def _check(self, settings: str) -> None:
@@ -240,7 +239,7 @@ class Demo:
 
     def _desk(self, *arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "central.desk.cli", *arguments], capture_output=True, text=True, check=False
+            [sys.executable, "-m", "central.desk", *arguments], capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise DemoError(f"homeward-desk {arguments[0]} failed: {done.stderr.strip()}")
