@@ -1,0 +1,31 @@
+"""A process killed at any system call that writes leaves an outbox in which all that was certain still stands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge_agent.outbox import Outbox
+from tests.faults.outbox import life, trace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.red_line(14)
+def test_killed_at_any_writing_call_nothing_certain_is_gone_or_doubled(tmp_path: Path) -> None:
+    cuts = trace.cuts(life.fresh(tmp_path / "whole"))
+    counts = Counter(name for name, _ in cuts)
+    assert (counts["pwrite64"] > 80, counts["fdatasync"] > 30, counts["ftruncate"] > 5) == (True, True, True)
+    lived_on = 0
+    for name, number in cuts:
+        folder = life.fresh(tmp_path / "cut")
+        certain = trace.run(folder, "-o", "/dev/null", "-e", f"inject={name}:signal=KILL:when={number}")
+        lived_on += len(certain) == len(life.STEPS)
+        with closing(Outbox.open(folder / "outbox.db", life.LIMITS)) as outbox:
+            life.prove(outbox, certain)
+            life.prove_that_life_goes_on(outbox)
+    assert lived_on == 0  # every kill has cut the life short
