@@ -32,7 +32,7 @@ fuzz: .venv/ready .venv-fuzz/ready  ## a bounded coverage-guided run over the de
 	@.venv-fuzz/bin/python -m tests.fuzz $(or $(SECONDS),60)
 
 models: models/files/ready  ## the face models, out of their pinned wheel
-models/files/ready: models/manifest.toml models/fetch.py | .venv/ready
+models/files/ready: models/manifest.toml models/requirements.txt models/fetch.py | .venv/ready
 	@$(V)/python -m models.fetch
 	@touch $@
 

@@ -6,6 +6,7 @@ so at rest instead of failing in somebody's session.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import hypot
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
 FRAME_TIMEOUT_S: Final = 5.0
 _TRY_AGAIN_S: Final = 10.0
 _GREEN: Final = 1  # carries most of the luma
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One picture: how many faces are in it, and how long it took to find them, in milliseconds."""
+
+    faces: int
+    find_ms: float
 
 
 class Darkroom:
@@ -106,14 +115,15 @@ class Darkroom:
         shift = hypot(x - last_x, y - last_y) / nearest.w
         return View(faces=len(faces), width=nearest.w / width, light=light, shift=shift)
 
-    def take(self) -> int:
-        """Take the picture and find the faces in it; return how many. Raises CameraError."""
+    def take(self) -> Taken:
+        """Take the picture and find the faces in it. Raises CameraError."""
         self.drop()
         frame = self._opened().capture(FRAME_TIMEOUT_S)
+        began = self._clock.monotonic()
         height, width = frame.small.shape[:2]
         self._frame, self._found = frame, self.finder.find(frame.small)
         self._faces = choice.order(self._found.faces, width, height)
-        return len(self._faces)
+        return Taken(len(self._faces), (self._clock.monotonic() - began) * 1000)
 
     def cut(self, chosen: Face | Literal[Act.OVAL]) -> None:
         """Cut out the chosen face alone, or the guide oval; then let go of the frame. Raises CameraError."""

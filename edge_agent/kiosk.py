@@ -191,15 +191,13 @@ class Kiosk:
             self._tell(FacesSeen(at=self._clock.monotonic(), view=view))
 
     def _capture(self, ticket: int) -> Event:
-        began = self._clock.monotonic()
         try:
-            faces = self._darkroom.take()
+            taken = self._darkroom.take()
         except HomewardError as fault:
             self._complain(fault)
             return CaptureFailed(at=self._clock.monotonic(), ticket=ticket, code=fault.code)
-        now = self._clock.monotonic()
-        emit("captured", faces=faces, ms=round((now - began) * 1000, 1))
-        return Captured(at=now, ticket=ticket, faces=faces)
+        emit("captured", faces=taken.faces, find_ms=round(taken.find_ms, 1))
+        return Captured(at=self._clock.monotonic(), ticket=ticket, faces=taken.faces)
 
     def _crop(self, command: Crop) -> Event | None:
         began = self._clock.monotonic()

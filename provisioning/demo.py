@@ -189,7 +189,7 @@ class Demo:
         captured = next((line for line in kiosk.said if line["event"] == "captured"), None)
         if captured:
             self._outcome.faces_found = captured["faces"]
-            self._outcome.ms["find"] = captured["ms"]
+            self._outcome.ms["find"] = captured["find_ms"]
         if ended["event"] != "sealed":
             self._outcome.reason = self._why_nothing(kiosk, captured)
             return

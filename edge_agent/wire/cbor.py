@@ -81,8 +81,8 @@ def _build(data: bytes) -> Any:
 def _make_head(major: int, argument: int) -> bytes:
     if argument < _ONE_BYTE:
         return bytes((major << 5 | argument,))
-    shortest = cbor2.dumps(argument)  # a number is the head of major type 0
-    return bytes((major << 5 | shortest[0],)) + shortest[1:]
+    info = next(info for info in (27, 26, 25, 24) if argument >= _LARGEST_BELOW[info])
+    return bytes((major << 5 | info,)) + argument.to_bytes(1 << (info - _ONE_BYTE), "big")
 
 
 def _head(data: bytes, at: int) -> tuple[int, int, int, int]:

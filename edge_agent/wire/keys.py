@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -140,29 +140,24 @@ class RecipientPrivateKey:
     """Opens what was sealed to one recipient. Lives on a caseworker's computer alone."""
 
     raw: bytes  # 32 bytes
+    public_key: RecipientPublicKey = field(init=False, compare=False)
+    _private: MLKEM768X25519PrivateKey = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.raw) != RECIPIENT_PRIVATE_BYTES:
             raise MalformedError(f"a recipient's private key of {len(self.raw)} bytes, not {RECIPIENT_PRIVATE_BYTES}")
+        seeds = hashlib.shake_256(self.raw).digest(_MLKEM_SEED + _CURVE_SEED)
+        lattice = mlkem.MLKEM768PrivateKey.from_seed_bytes(seeds[:_MLKEM_SEED])
+        curve = x25519.X25519PrivateKey.from_private_bytes(seeds[_MLKEM_SEED:])
+        public = RecipientPublicKey(lattice.public_key().public_bytes_raw() + curve.public_key().public_bytes_raw())
+        object.__setattr__(self, "public_key", public)  # made once: it costs more than the opening
+        object.__setattr__(self, "_private", MLKEM768X25519PrivateKey(lattice, curve))
 
     @classmethod
     def generate(cls) -> RecipientPrivateKey:
         """Make a new key."""
         return cls(secrets.token_bytes(RECIPIENT_PRIVATE_BYTES))
 
-    @property
-    def public_key(self) -> RecipientPublicKey:
-        """The half that is given away."""
-        lattice, curve = self._halves()
-        return RecipientPublicKey(lattice.public_key().public_bytes_raw() + curve.public_key().public_bytes_raw())
-
     def hpke(self) -> MLKEM768X25519PrivateKey:
         """Give the key as HPKE takes it."""
-        return MLKEM768X25519PrivateKey(*self._halves())
-
-    def _halves(self) -> tuple[mlkem.MLKEM768PrivateKey, x25519.X25519PrivateKey]:
-        seeds = hashlib.shake_256(self.raw).digest(_MLKEM_SEED + _CURVE_SEED)
-        return (
-            mlkem.MLKEM768PrivateKey.from_seed_bytes(seeds[:_MLKEM_SEED]),
-            x25519.X25519PrivateKey.from_private_bytes(seeds[_MLKEM_SEED:]),
-        )
+        return self._private
