@@ -16,7 +16,7 @@ import msgspec
 from edge_agent.errors import ExpiredError, RolledBackError, UnknownSignerError
 from edge_agent.wire import cose, sealing
 from edge_agent.wire.consent import Controller, Seconds, Text
-from edge_agent.wire.documents import Document, from_cbor, to_cbor
+from edge_agent.wire.documents import Document, Version, from_cbor, to_cbor
 from edge_agent.wire.keys import POINT_BYTES, RECIPIENT_PUBLIC_BYTES, RecipientPublicKey, Signer, kid
 from edge_agent.wire.topics import Id
 
@@ -44,7 +44,7 @@ class Bundle(Document, frozen=True, kw_only=True):
     """The content. Times are in seconds since 1970."""
 
     fleet: Id
-    version: Annotated[int, msgspec.Meta(ge=1)]
+    version: Version
     issued_at: Seconds
     expires_at: Seconds
     controller: Controller

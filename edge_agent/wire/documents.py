@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 import msgspec
 
 from edge_agent.errors import MalformedError, NotCanonicalError
 from edge_agent.wire import cbor
+
+MAX_INTEGER: Final = (1 << 53) - 1  # beyond it JavaScript rounds, and not much further on databases overflow
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
+Version = Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)]
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

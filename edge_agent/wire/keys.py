@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -96,10 +97,7 @@ def verify(public_key: bytes, data: bytes, signature: bytes) -> None:
 
     Raises SignatureError when it does not hold, MalformedError when `public_key` is no point of the curve.
     """
-    try:
-        point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public_key)
-    except ValueError as fault:
-        raise MalformedError("a public key that is no point of P-256") from fault
+    point = _point(public_key)
     r, s = int.from_bytes(signature[:_COORDINATE], "big"), int.from_bytes(signature[_COORDINATE:], "big")
     if s > _ORDER // 2:
         raise SignatureError("the signature is not in its one form, with the smaller s")
@@ -107,6 +105,14 @@ def verify(public_key: bytes, data: bytes, signature: bytes) -> None:
         point.verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
     except InvalidSignature as fault:
         raise SignatureError("the signature does not hold") from fault
+
+
+@lru_cache(maxsize=1024)  # an intake verifies the records of the same kiosks again and again
+def _point(public_key: bytes) -> ec.EllipticCurvePublicKey:
+    try:
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public_key)
+    except ValueError as fault:
+        raise MalformedError("a public key that is no point of P-256") from fault
 
 
 @dataclass(frozen=True, slots=True)

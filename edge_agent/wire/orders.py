@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from edge_agent.errors import RolledBackError, UnknownSignerError
 from edge_agent.wire import cose
 from edge_agent.wire.consent import Seconds
-from edge_agent.wire.documents import Document, from_cbor, to_cbor
+from edge_agent.wire.documents import Document, Version, from_cbor, to_cbor
 from edge_agent.wire.topics import Id
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Orders(Document, frozen=True, kw_only=True):
 
     fleet: Id
     kiosk: Id
-    version: Annotated[int, msgspec.Meta(ge=1)]
+    version: Version
     issued_at: Seconds
     mode: Mode
     settings: dict[str, str | int | float | bool] = msgspec.field(default_factory=dict)

@@ -13,7 +13,7 @@ import msgspec
 from edge_agent.errors import RevokedError, RolledBackError, UnknownSignerError
 from edge_agent.wire import cose
 from edge_agent.wire.consent import Seconds
-from edge_agent.wire.documents import Document, from_cbor, to_cbor
+from edge_agent.wire.documents import Document, Version, from_cbor, to_cbor
 from edge_agent.wire.keys import POINT_BYTES, Signer, kid
 from edge_agent.wire.topics import Id
 
@@ -37,7 +37,7 @@ class RegistryContent(Document, frozen=True, kw_only=True):
     MAX_BYTES: ClassVar[int] = 64 * 1024 * 1024
 
     fleet: Id
-    version: Annotated[int, msgspec.Meta(ge=1)]
+    version: Version
     issued_at: Seconds
     keys: list[RegisteredKey]
 

@@ -10,7 +10,7 @@ import msgspec
 from edge_agent.errors import ConsentMismatchError
 from edge_agent.wire import sealing
 from edge_agent.wire.consent import ConsentRecord, Purpose, Seconds, Sha256, Text, consent_hash
-from edge_agent.wire.documents import Document, from_cbor
+from edge_agent.wire.documents import Count, Document, from_cbor
 
 Pixels = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 Point = tuple[
@@ -54,9 +54,9 @@ class Captured(Document, frozen=True, kw_only=True):
 
     utc: Seconds
     quality: ClockQuality
-    error_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    error_ms: Count | None = None
     boot_id: Text
-    uptime_ms: Annotated[int, msgspec.Meta(ge=0)]
+    uptime_ms: Count
 
 
 class Measures(Document, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ from edge_agent.errors import (
     WrongTopicError,
 )
 from edge_agent.wire import cbor, cose, padding
+from edge_agent.wire.documents import MAX_INTEGER
 from edge_agent.wire.keys import KID_BYTES, kid
 from edge_agent.wire.registry import refuse_revoked
 from edge_agent.wire.topics import Channel, parse
@@ -112,8 +113,8 @@ class Claims:
         lengths = [len(part) for part in (record_id, signer, epoch, previous, consent, bundle)]
         if lengths != [ID_BYTES, KID_BYTES, ID_BYTES, HASH_BYTES, HASH_BYTES, HASH_BYTES]:
             raise MalformedError("a claim of another length than it must have")
-        if seq < 1 or issued_at < 0:
-            raise MalformedError("a sequence number below 1, or a time before 1970")
+        if not 1 <= seq <= MAX_INTEGER or not 0 <= issued_at <= MAX_INTEGER:
+            raise MalformedError("a sequence number below 1, a time before 1970, or either past 2^53 - 1")
         address, channel = parse(topic)
         if address.kiosk != kiosk or channel is not Channel.RECORDS:
             raise WrongTopicError("the topic in the claims is not the kiosk's own for records")

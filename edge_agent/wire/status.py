@@ -13,7 +13,7 @@ import msgspec
 from edge_agent.errors import WrongSignerError
 from edge_agent.wire import cose
 from edge_agent.wire.consent import Sha256, Text
-from edge_agent.wire.documents import Document, from_cbor, to_cbor
+from edge_agent.wire.documents import Count, Document, from_cbor, to_cbor
 from edge_agent.wire.report import ClockQuality, RecordId
 from edge_agent.wire.topics import Id
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from edge_agent.wire.registry import Registry
 
 TYPE: Final = cose.media_type("health")
-Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Health(Document, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Final
 
 import msgspec
@@ -48,6 +49,7 @@ class Address:
         return f"{ROOT}/{self.fleet}/{self.kiosk}/{channel}"
 
 
+@lru_cache(maxsize=4096)
 def parse(topic: str) -> tuple[Address, Channel]:
     """Take a topic apart. Raises MalformedError for any that is not ours."""
     match topic.split("/"):

@@ -18,6 +18,7 @@ from edge_agent.errors import (
     WrongTopicError,
 )
 from edge_agent.wire import cbor, cose, documents, keys, report, sealing
+from edge_agent.wire.documents import MAX_INTEGER
 from edge_agent.wire.topics import Address, Channel
 from tests.unit.wire import strategies
 from tests.vectors import fleet
@@ -50,8 +51,8 @@ def test_a_record_says_who_can_open_it_and_what_its_hash_is() -> None:
 @settings(deadline=None, max_examples=50)
 @given(
     plain=strategies.plain_values.map(cbor.encode),
-    issued_at=st.integers(0, strategies.LARGEST),
-    seq=st.integers(1, strategies.LARGEST),
+    issued_at=st.integers(0, MAX_INTEGER),
+    seq=st.integers(1, MAX_INTEGER),
     parts=st.lists(st.binary(min_size=32, max_size=32), min_size=4, max_size=4),
     to=st.lists(st.sampled_from(sorted(fleet.RECIPIENTS)), min_size=1, unique=True),
 )
