@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.files import write_whole
 from edge_agent.wire import status
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from edge_agent.wire.keys import Signer
     from edge_agent.wire.status import Health
 
+_FOR_THE_COURIER: Final = 0o640  # one group, two users
 _AT_LEAST_EVERY_MS: Final = 300_000  # written when something changed, else this rarely: it costs the card a write
 
 
@@ -27,14 +28,10 @@ class HealthFile:
         self._said: Health | None = None
 
     def say(self, health: Health) -> None:
-        """Sign and write `health`, whole or not at all, unless the last one says the same. Raises OSError."""
+        """Sign and write `health`, whole or not at all, unless the last one says the same. Raises LocalError."""
         if self._said is not None and self._same(self._said, health):
             return
-        beside = self._path.with_suffix(".new")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(status.sign_health(health, self._signer))
-        beside.replace(self._path)
+        write_whole(self._path, status.sign_health(health, self._signer), mode=_FOR_THE_COURIER, replace=True)
         self._said = health
 
     @staticmethod

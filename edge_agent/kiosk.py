@@ -18,8 +18,8 @@ from edge_agent import __version__, config
 from edge_agent.darkroom import Darkroom
 from edge_agent.errors import HomewardError, ModelError
 from edge_agent.events import emit
+from edge_agent.files import read_signer
 from edge_agent.hardware.clock import SystemClock
-from edge_agent.hardware.key_file import load_signer
 from edge_agent.hardware.parts import open_parts
 from edge_agent.hardware.process import keep_memory_private
 from edge_agent.hardware.watchdog import SystemdWatchdog
@@ -271,8 +271,8 @@ class Kiosk:
                 highest_seq=highest,
             )
             self._health.say(health)
-        except (HomewardError, OSError) as fault:  # the mount is full or gone: the check above says so to people
-            emit("health_not_written", code=getattr(fault, "code", "os"))
+        except HomewardError as fault:  # the mount is full or gone: the check above says so to people
+            emit("health_not_written", code=fault.code)
 
     def _complain(self, fault: HomewardError) -> None:
         emit("fault", code=fault.code)
@@ -295,7 +295,7 @@ def _open_finder(settings: KioskSettings) -> finder.Finder:
 def _run(settings: KioskSettings) -> int:
     keep_memory_private()
     clock = SystemClock()
-    signer = load_signer(Path(settings.signing_key))
+    signer = read_signer(Path(settings.signing_key))
     outbox = Outbox.open(settings.outbox_file, Limits(**msgspec.structs.asdict(settings.outbox)))
     try:
         parts = open_parts(settings)
@@ -330,7 +330,7 @@ def _check(settings: KioskSettings) -> int:
                 sys.stdout.write(f"note  the words in {language!r} were made by a machine and need a native reader\n")
 
     attempts: dict[str, Callable[[], object]] = {
-        "signing key": lambda: load_signer(Path(settings.signing_key)),
+        "signing key": lambda: read_signer(Path(settings.signing_key)),
         "recipient bundle": lambda: TrustFile(settings.trust).current(),
         "words": words,
         "models": lambda: _open_finder(settings),

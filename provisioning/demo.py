@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 
 from edge_agent.errors import HomewardError, LocalError
+from edge_agent.files import OWNER_ONLY
 from edge_agent.wire.bundle import Holder, Recipient
 from provisioning.children import Child, Mosquitto
-from provisioning.files import PRIVATE, write
-from provisioning.throwaway import ThrowawayFleet
+from provisioning.throwaway import ThrowawayFleet, place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,9 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console(stderr=False, highlight=False, soft_wrap=True)
-    place = Path(tempfile.mkdtemp(prefix="homeward-demo-"))
+    here = Path(tempfile.mkdtemp(prefix="homeward-demo-"))
     try:
-        outcome = Demo(console, place, chosen).play()
+        outcome = Demo(console, here, chosen).play()
     except HomewardError as fault:
         console.print(f"[red]It can't go on:[/] {fault.what}", markup=True)
         if fault.next_step:
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         outcome = Outcome(reason="interrupted")
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(here, ignore_errors=True)
     sys.stdout.write(json.dumps(vars(outcome)) + "\n")
     return 0 if outcome.outcome == "sent" or outcome.reason in {"no-face", "no-consent"} else 1
 
@@ -116,18 +116,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 class Demo:
     """One demonstration in one directory."""
 
-    def __init__(self, console: Console, place: Path, chosen: argparse.Namespace) -> None:
+    def __init__(self, console: Console, here: Path, chosen: argparse.Namespace) -> None:
         self._console = console
-        self._place = place
+        self._here = here
         self._chosen = chosen
         self._outcome = Outcome()
 
     def play(self) -> Outcome:
         """Make the fleet, start the programs, play the session, open the report."""
         self._say("A fleet for this hour: a CA, two caseworkers' keys, an escrow kept apart, one kiosk.")
-        fleet = ThrowawayFleet(self._place, self._recipients())
+        fleet = ThrowawayFleet(self._here, self._recipients())
         kiosk = fleet.add_kiosk(KIOSK, [self._chosen.photo], pace=f"hold_s = {_HOLD_S}")
-        write(kiosk / "script.toml", self._script())
+        place(kiosk / "script.toml", self._script())
         settings = str(kiosk / "kiosk.toml")
         self._check(settings)
         with contextlib.ExitStack() as running:
@@ -163,7 +163,7 @@ class Demo:
             ("caseworker-2", Holder.CASEWORKER),
             ("escrow", Holder.ESCROW),
         ):
-            write(self._passphrase(name), secrets.token_hex(16) + "\n", mode=PRIVATE)
+            place(self._passphrase(name), secrets.token_hex(16) + "\n", mode=OWNER_ONLY)
             key = self._key(name)
             key.parent.mkdir(parents=True, exist_ok=True)
             self._desk("key", "--name", name, "--out", str(key), "--passphrase-file", str(self._passphrase(name)))
@@ -232,10 +232,10 @@ class Demo:
     # -- Helpers of the acts -------------------------------------------------------------------------------------------
 
     def _key(self, name: str) -> Path:
-        return self._place / "desk" / f"{name}.key"
+        return self._here / "desk" / f"{name}.key"
 
     def _passphrase(self, name: str) -> Path:
-        return self._place / "desk" / f"{name}.passphrase"
+        return self._here / "desk" / f"{name}.passphrase"
 
     def _desk(self, *arguments: str) -> str:
         done = subprocess.run(

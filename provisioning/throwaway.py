@@ -13,12 +13,12 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.files import OWNER_ONLY, PUBLIC, write_whole
 from edge_agent.wire import bundle, registry
 from edge_agent.wire.consent import Controller
 from edge_agent.wire.keys import SoftwareSigner
 from provisioning import mosquitto
 from provisioning.certificates import Authority, Identity, private_pem
-from provisioning.files import PRIVATE, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,12 @@ area = "Nowhere in particular\""""
 _TLS_FILES: Final = 'ca = "ca.pem"\ncertificate = "tls.pem"\nkey = "tls.key"'
 _LIFETIME: Final = dt.timedelta(days=1)
 _YEAR_S: Final = 365 * 86_400
+
+
+def place(path: Path, content: bytes | str, *, mode: int = PUBLIC) -> None:
+    """Write a file of the fleet, over the one before; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content.encode() if isinstance(content, str) else content, mode=mode, replace=True)
 
 
 def free_port() -> int:
@@ -69,13 +75,13 @@ class ThrowawayFleet:
         self._write_broker()
         self._write_trust(self.directory / "intake")
         self._write_identity(self.directory / "intake", INTAKE)
-        write(
+        place(
             self.directory / "intake" / "receipt.key",
             private_pem(self.receipt_signer.private_key),
-            mode=PRIVATE,
+            mode=OWNER_ONLY,
         )
         self.write_registry()
-        write(self.intake_settings, self._intake_settings())
+        place(self.intake_settings, self._intake_settings())
 
     @property
     def broker_settings(self) -> Path:
@@ -111,9 +117,9 @@ class ThrowawayFleet:
         self.kiosks[kiosk] = signer
         self._write_trust(here)
         self._write_identity(here, kiosk)
-        write(here / "signing.key", private_pem(signer.private_key), mode=PRIVATE)
+        place(here / "signing.key", private_pem(signer.private_key), mode=OWNER_ONLY)
         (here / "shared").mkdir(exist_ok=True)
-        write(here / "kiosk.toml", self._kiosk_settings(kiosk, photographs, tables))
+        place(here / "kiosk.toml", self._kiosk_settings(kiosk, photographs, tables))
         self.write_registry()
         return here
 
@@ -132,7 +138,7 @@ class ThrowawayFleet:
         content = registry.RegistryContent(
             fleet=self.name, version=self._registry_version, issued_at=int(self.now.timestamp()), keys=keys
         )
-        write(self.registry_file, registry.sign(content, self.order_signer))
+        place(self.registry_file, registry.sign(content, self.order_signer))
 
     def registry(self) -> Registry:
         """Verify and give the registry in force."""
@@ -170,23 +176,23 @@ class ThrowawayFleet:
     def _write_broker(self) -> None:
         here = self.directory / "broker"
         server = self.authority.server(["127.0.0.1", "localhost"], self.now, _LIFETIME)
-        write(here / "ca.pem", self.authority.pem)
-        write(here / "server.pem", server.certificate)
-        write(here / "server.key", server.key, mode=PRIVATE)
-        write(here / "acl", mosquitto.acl(self.name, [INTAKE]), mode=PRIVATE)
+        place(here / "ca.pem", self.authority.pem)
+        place(here / "server.pem", server.certificate)
+        place(here / "server.key", server.key, mode=OWNER_ONLY)
+        place(here / "acl", mosquitto.acl(self.name, [INTAKE]), mode=OWNER_ONLY)
         (here / "data").mkdir(exist_ok=True)
         listener = mosquitto.Broker("127.0.0.1", self.port, here, run_as=getpass.getuser())
-        write(here / "mosquitto.conf", mosquitto.settings(listener))
+        place(here / "mosquitto.conf", mosquitto.settings(listener))
 
     def _write_identity(self, here: Path, client_id: str) -> None:
         identity = self.client(client_id)
-        write(here / "tls.pem", identity.certificate)
-        write(here / "tls.key", identity.key, mode=PRIVATE)
+        place(here / "tls.pem", identity.certificate)
+        place(here / "tls.key", identity.key, mode=OWNER_ONLY)
 
     def _write_trust(self, here: Path) -> None:
-        write(here / "ca.pem", self.authority.pem)
-        write(here / "root.pub", self.root.public_key.hex() + "\n")
-        write(here / "bundle.cose", self.bundle)
+        place(here / "ca.pem", self.authority.pem)
+        place(here / "root.pub", self.root.public_key.hex() + "\n")
+        place(here / "bundle.cose", self.bundle)
 
     def _sign_bundle(self) -> bytes:
         now = int(self.now.timestamp())

@@ -11,10 +11,10 @@ import typer
 from central import trust
 from central.desk import keyfile, output, words
 from central.desk.opening import open_sealed
-from central.private_files import read_private
 from central.store.sqlite import open_reader
 from central.terminal import errors_in_words, moment, now
 from edge_agent.errors import KeyFileError, LocalError, StoreError
+from edge_agent.files import read_private
 from edge_agent.wire.keys import RecipientPrivateKey
 from edge_agent.wire.sealing import ID_BYTES, MAX_RECORD_BYTES
 

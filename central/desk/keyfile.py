@@ -17,8 +17,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from central.private_files import read_private, write_whole
 from edge_agent.errors import KeyFileError, LocalError, MalformedError
+from edge_agent.files import read_private, write_whole
 from edge_agent.wire.keys import KID_BYTES, RECIPIENT_PRIVATE_BYTES, RecipientPrivateKey
 
 if TYPE_CHECKING:

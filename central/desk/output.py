@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from central.private_files import write_whole
 from edge_agent.errors import LocalError
+from edge_agent.files import write_whole
 from edge_agent.wire.documents import to_map
 
 if TYPE_CHECKING:

@@ -13,16 +13,16 @@ from central.intake import chain
 from central.intake.checks import check as check_all
 from central.intake.checks import check_fits
 from central.intake.core import Intake
-from central.intake.events import emit
 from central.intake.mqtt_source import MqttSource
 from central.intake.settings import IntakeSettings, load
 from central.intake.stopping import Stop
-from central.private_files import read_signer
 from central.store.port import Link
 from central.store.sqlite import open_reader, open_store
 from central.terminal import errors_in_words, moment, now
 from central.trust import Floor, LiveTrust
 from edge_agent.errors import HomewardError, ReplayError, StoreError, WireError
+from edge_agent.events import emit
+from edge_agent.files import read_signer
 from edge_agent.settings import describe
 from edge_agent.wire import sealing
 

@@ -24,9 +24,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from central.intake.core import MAX_BATCH, Arrival
-from central.intake.events import emit
 from central.intake.stopping import StoppedError
 from edge_agent.errors import BrokerError
+from edge_agent.events import emit
 from edge_agent.wire.topics import Channel, of_every_kiosk
 
 if TYPE_CHECKING:

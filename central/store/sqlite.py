@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from central.private_files import OWNER_ONLY
 from central.store.port import Fate, Heard, Kept, LatestStatus, Link, Quarantined, Refusal, Sealed
 from edge_agent.errors import ReplayError, StoreError
+from edge_agent.files import OWNER_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence

@@ -13,8 +13,8 @@ from PIL import Image
 from edge_agent import config
 from edge_agent.darkroom import Darkroom
 from edge_agent.errors import CameraError
+from edge_agent.files import read_signer
 from edge_agent.hardware.clock import SystemClock
-from edge_agent.hardware.key_file import load_signer
 from edge_agent.hardware.parts import Parts
 from edge_agent.hardware.simulated import PhotographCamera, Script, SimulatedPerson, Step
 from edge_agent.health import HealthFile
@@ -105,7 +105,7 @@ class World:
 
     def play(self, steps, photographs=(ASTRONAUT,), limits=ROOMY, camera=PhotographCamera, before=lambda _outbox: None):
         """Run one session; return what is in the outbox afterwards."""
-        clock, signer = SystemClock(), load_signer(self.here / "signing.key")
+        clock, signer = SystemClock(), read_signer(self.here / "signing.key")
         outbox = Outbox.open(self.settings.outbox_file, limits)
         before(outbox)
         script = Script(step=[Step(stage=Stage(stage), choose=choose, after_s=0.05) for stage, choose in steps])

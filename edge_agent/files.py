@@ -1,4 +1,4 @@
-"""Files that are for their owner alone: keys, passphrases, opened reports."""
+"""Files that are written whole or not at all, and secrets that are for their owner alone. For every program."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OWNER_ONLY: Final = 0o600
+PUBLIC: Final = 0o644
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _MAX_BYTES: Final = 64 * 1024
 
