@@ -21,17 +21,20 @@ MAX_DEPTH: Final = 12
 _UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _FALSE, _TRUE, _NULL = 20, 21, 22
 _ONE_BYTE, _TWO_BYTES, _EIGHT_BYTES = 24, 25, 27
+_TOO_LARGE: Final = 1 << 64  # for a head: a big number's tag, which `decode` refuses
 _LARGEST_BELOW: Final = {24: 24, 25: 0x100, 26: 0x10000, 27: 0x1_0000_0000}  # a shorter head would have done below this
 
 
-def encode(value: Any) -> bytes:
+def encode(value: Any) -> bytes:  # noqa: PLR0911 - one for each type there is
     """Encode plain values (int, float, str, bytes, bool, None, list, dict, CBORTag) deterministically.
 
-    Containers are written here, since cbor2 would put shorter keys first, as RFC 7049 did.
+    All but floats is written here: cbor2 would put shorter keys first, as RFC 7049 did, and takes its time.
     """
     match value:
         case bytes():
             return _make_head(_BYTES, len(value)) + value
+        case int() if not isinstance(value, bool) and abs(value) < _TOO_LARGE:
+            return _make_head(_UNSIGNED, value) if value >= 0 else _make_head(_NEGATIVE, -1 - value)
         case str():
             text = value.encode()
             return _make_head(_TEXT, len(text)) + text

@@ -10,6 +10,7 @@ from edge_agent.errors import MalformedError, NotCanonicalError
 from edge_agent.wire import cbor
 
 MAX_INTEGER: Final = (1 << 53) - 1  # beyond it JavaScript rounds, and not much further on databases overflow
+Integer = Annotated[int, msgspec.Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
 Version = Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)]
 

@@ -10,7 +10,7 @@ import msgspec
 from edge_agent.errors import RolledBackError, UnknownSignerError
 from edge_agent.wire import cose
 from edge_agent.wire.consent import Seconds
-from edge_agent.wire.documents import Document, Version, from_cbor, to_cbor
+from edge_agent.wire.documents import Document, Integer, Version, from_cbor, to_cbor
 from edge_agent.wire.topics import Id
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Orders(Document, frozen=True, kw_only=True):
     version: Version
     issued_at: Seconds
     mode: Mode
-    settings: dict[str, str | int | float | bool] = msgspec.field(default_factory=dict)
+    settings: dict[str, str | Integer | float | bool] = msgspec.field(default_factory=dict)
     bundle: bytes | None = None  # a newer signed recipient bundle
 
 

@@ -13,6 +13,7 @@ from edge_agent.wire.consent import ConsentRecord, Purpose, Seconds, Sha256, Tex
 from edge_agent.wire.documents import Count, Document, from_cbor
 
 Pixels = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+Offset = Annotated[int, msgspec.Meta(ge=-100_000, le=100_000)]
 Point = tuple[
     Annotated[float, msgspec.Meta(ge=-100_000, le=100_000)], Annotated[float, msgspec.Meta(ge=-100_000, le=100_000)]
 ]
@@ -80,7 +81,7 @@ class Face(Document, frozen=True, kw_only=True):
     media_type: Annotated[str, msgspec.Meta(pattern=r"^image/jpeg\Z")]
     width: Pixels
     height: Pixels
-    box: tuple[int, int, Pixels, Pixels]
+    box: tuple[Offset, Offset, Pixels, Pixels]
     landmarks: Annotated[list[Point], msgspec.Meta(max_length=6)]
     measures: Measures
     detector: Text

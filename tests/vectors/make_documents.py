@@ -156,6 +156,7 @@ def _orders() -> Iterator[Case]:
     for name, about, changes in (
         ("setting-bytes", "A setting that is bytes.", {"settings": {"a": b"x"}}),
         ("setting-list", "A setting that is a list.", {"settings": {"a": [1]}}),
+        ("setting-past-2-53", "A setting of 2^53.", {"settings": {"a": 1 << 53}}),
         ("unknown-mode", "A mode that there is not.", {"mode": "dance"}),
     ):
         yield case(name, about, _sign("orders", _but(fleet.ORDERS, **changes), "orders"), "malformed")
@@ -173,6 +174,8 @@ def _health() -> Iterator[Case]:
     stranger = _sign("health", _but(fleet.HEALTH), "stranger")
     yield case("stranger", "Signed by a key of nobody.", stranger, "unknown-signer")
     negative = _sign("health", _but(fleet.HEALTH, uptime_ms=-1), "station-1")
+    large = _sign("health", _but(fleet.HEALTH, uptime_ms=1 << 53), "station-1")
+    yield case("past-2-53", "An uptime of 2^53.", large, "malformed")
     yield case("negative", "An uptime below zero.", negative, "malformed")
 
 

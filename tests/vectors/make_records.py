@@ -335,6 +335,8 @@ def _structure() -> Iterator[Case]:
         ("claim-less", "No sequence number.", Forge(claims={SEQ: None})),
         ("claim-zero", "Sequence number 0.", Forge(claims={SEQ: 0})),
         ("claim-negative-time", "A second before 1970.", Forge(claims={6: -1})),
+        ("claim-past-2-53", "Sequence number 2^53.", Forge(claims={SEQ: 1 << 53})),
+        ("claim-time-past-2-53", "Second 2^53.", Forge(claims={6: 1 << 53})),
         ("claim-true", "A sequence number that is true.", Forge(claims={SEQ: True})),
         ("claim-short", "A consent hash of 31 bytes.", Forge(claims={CONSENT: bytes(31)})),
         ("claims-no-map", "Claims that are no map.", Forge(headers={15: b""})),

@@ -71,3 +71,10 @@ def test_the_deepest_value_is_at_the_twelfth_level() -> None:
 
 def test_the_length_of_the_first_item_is_told_without_building_it() -> None:
     assert cbor.item_length(bytes.fromhex("a1616100") + b"\0\0\0") == 4
+
+
+def test_a_number_that_fits_no_head_is_refused_by_every_reader() -> None:
+    for number in (2**64, -(2**64) - 1):
+        with pytest.raises(MalformedError, match="tag"):
+            cbor.decode(cbor.encode(number), max_bytes=LIMIT)
+    assert cbor.decode(cbor.encode(2**64 - 1), max_bytes=LIMIT) == 2**64 - 1

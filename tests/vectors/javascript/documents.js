@@ -17,8 +17,8 @@ const oneOf = (...words) => (value) => {
 const bytes = (least, most = least) => (value) => {
   if (!(value instanceof Uint8Array) || value.length < least || value.length > most) malformed("no such bytes");
 };
-const integer = (least, most) => (value) => {
-  if (typeof value !== "bigint" || value < BigInt(least) || (most !== undefined && value > BigInt(most))) {
+const integer = (least, most = Number.MAX_SAFE_INTEGER) => (value) => {
+  if (typeof value !== "bigint" || value < BigInt(least) || value > BigInt(most)) {
     malformed("no such integer");
   }
 };
@@ -63,6 +63,7 @@ const seconds = integer(0, 2 ** 40);
 const count = integer(0);
 const zero = (value) => value === 0n;
 const pixels = integer(0, 100_000);
+const offset = integer(-100_000, 100_000);
 const clock = oneOf("synchronised", "holdover", "unset");
 const controller = map({ "dct:title": text, "dpv:hasContact": text });
 const ME = "dpv:DataSubject";
@@ -120,7 +121,7 @@ const face = map({
   media_type: oneOf("image/jpeg"),
   width: pixels,
   height: pixels,
-  box: tuple(integer(-(2 ** 53)), integer(-(2 ** 53)), pixels, pixels),
+  box: tuple(offset, offset, pixels, pixels),
   landmarks: list(point, 0, 6),
   measures: map({ sharpness: float(), exposure: float(), eye_distance: optional(float()), yaw: optional(float()) }),
   detector: text,
@@ -208,6 +209,7 @@ export const orders = map({
       for (const [key, setting] of value) {
         const plain = ["string", "bigint", "number", "boolean"].includes(typeof setting);
         if (typeof key !== "string" || !plain) malformed("no setting");
+        if (typeof setting === "bigint") integer(Number.MIN_SAFE_INTEGER)(setting);
       }
     },
     (value) => value instanceof Map && value.size === 0,

@@ -67,7 +67,8 @@ function parseClaims(map) {
       form === "text" ? typeof value === "string" : form === "integer" ? typeof value === "bigint" : isBytes(value, form);
     if (!right) throw new Refused("malformed", `claim ${label}`);
   }
-  if (claims[-65603] < 1n || claims[6] < 0n) throw new Refused("malformed", "a number out of range");
+  const most = BigInt(Number.MAX_SAFE_INTEGER);
+  if (claims[-65603] < 1n || claims[-65603] > most || claims[6] < 0n || claims[6] > most) throw new Refused("malformed", "a number out of range");
   const topic = TOPIC.exec(claims[-65607]);
   if (!topic) throw new Refused("malformed", "none of our topics");
   if (topic[2] !== claims[1] || topic[3] !== "records") throw new Refused("wrong-topic", "not its own");
