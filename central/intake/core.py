@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from central.store.port import Fate, Heard, Reach, Refusal, Sealed
-from edge_agent.errors import MalformedError, ReplayError, RevokedError, WireError, WrongTopicError
+from edge_agent.errors import ReplayError, RevokedError, WireError, WrongTopicError
 from edge_agent.wire import receipts, sealing, status
 from edge_agent.wire.receipts import Outcome, Receipt
 from edge_agent.wire.topics import Address, Channel, parse
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from edge_agent.wire.registry import Registry
 
 MAX_BATCH: Final = 50
-_LARGEST_NUMBER: Final = (1 << 63) - 1  # CBOR counts to 2^64, databases to 2^63
 
 H = TypeVar("H")
 
@@ -144,7 +143,6 @@ def judge(topic: str, payload: bytes, registry: Registry) -> Entry:
 def _judge_record(topic: str, payload: bytes, registry: Registry) -> Sealed | Refusal:
     record = sealing.parse_record(payload)
     try:
-        _check_numbers(record.claims.issued_at, record.claims.seq)
         sealing.verify(record, registry, arrived_on=topic)
     except WireError as fault:
         return _refusal(topic, payload, fault, record.claims.record_id)
@@ -162,16 +160,10 @@ def _judge_status(address: Address, payload: bytes, registry: Registry) -> Heard
         health = status.trust_health(heard.health, registry)
         if health.kiosk != heard.kiosk:
             raise WrongTopicError("health of one kiosk in the status of another")
-        _check_numbers(health.highest_seq)
         reach = Reach(health.epoch, health.highest_seq)
     except WireError as fault:  # the courier's half of the message is still worth knowing
         doubt = fault.code
     return Heard(heard.kiosk, heard.online, payload, reach, doubt)
-
-
-def _check_numbers(*numbers: int) -> None:
-    if max(numbers) > _LARGEST_NUMBER:
-        raise MalformedError("a number beyond 2^63")
 
 
 def _refusal(topic: str, payload: bytes, fault: WireError, record_id: bytes | None = None) -> Refusal:
