@@ -10,9 +10,9 @@ NEED := .ci/need
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-demo: .venv/ready models  ## one report, end to end, on real parts (PHOTO=path.jpg to use your own picture)
+demo: .venv/ready models  ## one report, end to end, on real parts (PHOTO=path.jpg, CHOOSE=face-2 or oval)
 	@$(NEED) mosquitto
-	@$(V)/python -m provisioning.demo $(if $(PHOTO),--photo "$(PHOTO)")
+	@$(V)/python -m provisioning.demo $(if $(PHOTO),--photo "$(PHOTO)") $(if $(CHOOSE),--choose "$(CHOOSE)")
 
 test: .venv/ready models node_modules  ## all tests that need no cluster and no virtual kiosk
 	@$(NEED) mosquitto strace

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import TextIO
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,14 @@ def main(description: str, measure: Callable[[], Iterable[Figure]]) -> None:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", default="-", metavar="FILE", help="where to write the JSON lines (default: -, here)")
     chosen = parser.parse_args()
-    out = sys.stdout if chosen.json == "-" else Path(chosen.json).open("w", encoding="utf-8")
-    with out:
-        for figure in measure():
-            out.write(json.dumps(asdict(figure)) + "\n")
-            out.flush()
+    if chosen.json == "-":
+        _tell(measure(), sys.stdout)
+        return
+    with Path(chosen.json).open("w", encoding="utf-8") as file:
+        _tell(measure(), file)
+
+
+def _tell(figures: Iterable[Figure], out: TextIO) -> None:
+    for figure in figures:
+        out.write(json.dumps(asdict(figure)) + "\n")
+        out.flush()
