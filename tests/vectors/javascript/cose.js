@@ -1,9 +1,10 @@
-// COSE_Sign1 (RFC 9052) with ES256. The signature itself is cose-kit's to judge.
-import { createHash, createPublicKey, webcrypto } from "node:crypto";
+// COSE_Sign1 (RFC 9052) with ES256.
+import { createHash, webcrypto } from "node:crypto";
 import { Tag } from "cbor2";
-import { Sign1 } from "cose-kit";
 import { decode, encode, equal, Refused } from "./cbor.js";
 
+const CURVE = { name: "ECDSA", namedCurve: "P-256" };
+const ES256 = { name: "ECDSA", hash: "SHA-256" };
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n; // of P-256
 
 export const hex = (bytes) => Buffer.from(bytes).toString("hex");
@@ -44,9 +45,9 @@ export function parseSign1(bytes, typ, maxBytes) {
 export async function verify({ protectedBytes, payload, signature }, publicKey) {
   const s = BigInt(`0x${hex(signature.subarray(32))}`);
   if (s > ORDER / 2n) throw new Refused("bad-signature", "the larger s");
-  const key = createPublicKey({ key: jwk(publicKey), format: "jwk" });
-  const holds = await new Sign1(protectedBytes, new Map(), payload, signature).verify(key).catch(() => false);
-  if (holds === false) throw new Refused("bad-signature", "does not hold");
+  const key = await webcrypto.subtle.importKey("raw", publicKey, CURVE, false, ["verify"]);
+  const holds = await webcrypto.subtle.verify(ES256, key, signature, toBeSigned(protectedBytes, payload));
+  if (!holds) throw new Refused("bad-signature", "does not hold");
   return payload;
 }
 
@@ -60,17 +61,17 @@ export async function verifiedDocument(bytes, name, trusted, maxBytes = 131_072)
 export async function sign1(payload, typ, { privateKey, publicKey }) {
   const headers = new Map([[1n, -7n], [4n, kid(publicKey)], [16n, typ]]);
   const protectedBytes = encode(headers);
-  const toBeSigned = encode(["Signature1", protectedBytes, new Uint8Array(), payload]);
-  const secret = { ...jwk(publicKey), d: Buffer.from(privateKey).toString("base64url") };
-  const key = await webcrypto.subtle.importKey("jwk", secret, { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
-  const made = new Uint8Array(await webcrypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, toBeSigned));
+  const part = (bytes) => Buffer.from(bytes).toString("base64url");
+  const point = { x: part(publicKey.subarray(1, 33)), y: part(publicKey.subarray(33)) };
+  const secret = { kty: "EC", crv: "P-256", ...point, d: part(privateKey) };
+  const key = await webcrypto.subtle.importKey("jwk", secret, CURVE, false, ["sign"]);
+  const made = new Uint8Array(await webcrypto.subtle.sign(ES256, key, toBeSigned(protectedBytes, payload)));
   const s = BigInt(`0x${hex(made.subarray(32))}`);
   const smaller = s > ORDER / 2n ? ORDER - s : s;
   const signature = unhex(hex(made.subarray(0, 32)) + smaller.toString(16).padStart(64, "0"));
   return encode(new Tag(18n, [protectedBytes, new Map(), payload, signature]));
 }
 
-function jwk(point) {
-  const part = (from) => Buffer.from(point.subarray(from, from + 32)).toString("base64url");
-  return { kty: "EC", crv: "P-256", x: part(1), y: part(33) };
+function toBeSigned(protectedBytes, payload) {
+  return encode(["Signature1", protectedBytes, new Uint8Array(), payload]);
 }
