@@ -24,8 +24,7 @@ def test_a_failing_disk_is_told_and_costs_nothing_certain(tmp_path: Path, call: 
     assert numbers
     for number in numbers:
         folder = life.fresh(tmp_path / "failing")
-        inject = f"inject={call}:error={fault}:when={number}+"
-        *certain, last = trace.run(folder, "-o", "/dev/null", "-e", inject)
+        *certain, last = trace.failing(folder, call, fault, number)
         assert last == told
         with closing(Outbox.open(folder / "outbox.db", life.LIMITS)) as outbox:
             life.prove(outbox, certain)

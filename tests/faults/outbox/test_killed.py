@@ -23,7 +23,7 @@ def test_killed_at_any_writing_call_nothing_certain_is_gone_or_doubled(tmp_path:
     lived_on = 0
     for name, number in cuts:
         folder = life.fresh(tmp_path / "cut")
-        certain = trace.run(folder, "-o", "/dev/null", "-e", f"inject={name}:signal=KILL:when={number}")
+        certain = trace.killed(folder, name, number)
         lived_on += len(certain) == len(life.STEPS)
         with closing(Outbox.open(folder / "outbox.db", life.LIMITS)) as outbox:
             life.prove(outbox, certain)

@@ -24,7 +24,7 @@ def test_killed_at_any_writing_call_of_a_salvage_it_is_done_again_and_saves_the_
     assert (counts["link"] + counts["linkat"], counts["rename"], counts["fsync"] > 1) == (1, 1, True)
     for name, number in cuts:
         folder = life.fresh(tmp_path / "cut", damaged)
-        trace.run(folder, "-o", "/dev/null", "-e", f"inject={name}:signal=KILL:when={number}", only_open=True)
+        trace.killed(folder, name, number, only_open=True)
         with closing(Outbox.open(folder / "outbox.db", life.LIMITS)) as outbox:
             life.prove_salvaged(outbox, sealed)
         assert (folder / "outbox.damaged-1").read_bytes() == damaged.read_bytes()

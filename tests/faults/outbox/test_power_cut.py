@@ -22,7 +22,7 @@ DRAWS = (0.2, 0.5, 0.8)  # of what isn't synced, such shares may have reached th
 def recorded(folder: Path, *, only_open: bool = False) -> list[Call]:
     """Record a whole life: each write with its bytes, and each line said, in their order."""
     log = folder.with_name("log")
-    options = ("-y", "-xx", "-s", "1000000", "-o", str(log), "-e", f"trace={trace.WRITING}")
+    options = (trace.FAST, "-y", "-xx", "-s", "1000000", "-o", str(log), "-e", f"trace={trace.WRITING}")
     trace.run(folder, *options, said=folder.with_name("said"), only_open=only_open)
     return calls(log)
 
