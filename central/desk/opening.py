@@ -41,7 +41,7 @@ def open_sealed(raw: bytes, registry: Registry, key: RecipientPrivateKey, *, fro
     record = sealing.parse_record(raw)
     revoked = False
     try:
-        sealing.verify(record, registry)
+        registry.verify(record)
     except RevokedError as fault:
         if not from_store:
             raise RevokedError(

@@ -143,7 +143,7 @@ def judge(topic: str, payload: bytes, registry: Registry) -> Entry:
 def _judge_record(topic: str, payload: bytes, registry: Registry) -> Sealed | Refusal:
     record = sealing.parse_record(payload)
     try:
-        sealing.verify(record, registry, arrived_on=topic)
+        registry.verify(record, arrived_on=topic)
     except WireError as fault:
         return _refusal(topic, payload, fault, record.claims.record_id)
     return Sealed(topic, payload, hashlib.sha256(payload).digest(), record.claims)

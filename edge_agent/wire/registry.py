@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import msgspec
 
-from edge_agent.errors import RevokedError, RolledBackError, UnknownSignerError
+from edge_agent.errors import RevokedError, RolledBackError, UnknownSignerError, WrongSignerError, WrongTopicError
 from edge_agent.wire import cose
 from edge_agent.wire.consent import Seconds
 from edge_agent.wire.documents import Document, Version, from_cbor, to_cbor
 from edge_agent.wire.keys import POINT_BYTES, Signer, kid
-from edge_agent.wire.topics import Id
+from edge_agent.wire.topics import Id, parse
 
 if TYPE_CHECKING:
     from edge_agent.wire.bundle import TrustedBundle
+    from edge_agent.wire.sealing import Record
 
 TYPE: Final = cose.media_type("registry")
 
@@ -62,16 +63,27 @@ class Registry:
         except KeyError:
             raise UnknownSignerError(f"no kiosk of fleet {self.fleet} has key {key_id.hex()}") from None
 
+    def verify(self, record: Record, *, arrived_on: str | None = None) -> None:
+        """Check who signed a record, and that it is theirs; whether its key was revoked comes last.
+
+        `arrived_on` is the topic it came by, where there was one. Raises UnknownSignerError, SignatureError,
+        WrongSignerError when the key is another kiosk's, WrongTopicError, RevokedError.
+        """
+        owner = self.signer(record.claims.signer_kid)
+        record.verify_signature(owner.key)
+        if owner.kiosk != record.claims.kiosk:
+            raise WrongSignerError("signed by another kiosk than it names")
+        if parse(record.claims.topic)[0].fleet != self.fleet:
+            raise WrongTopicError("made for another fleet")
+        if arrived_on is not None and arrived_on != record.claims.topic:
+            raise WrongTopicError("it arrived by another topic than it was made for")
+        if owner.revoked_at is not None:
+            raise RevokedError(f"kiosk {owner.kiosk} was taken out of service")
+
     @property
     def kiosks(self) -> set[str]:
         """The ids of all kiosks."""
         return {entry.kiosk for entry in self._keys.values()}
-
-
-def refuse_revoked(entry: RegisteredKey) -> None:
-    """Raise RevokedError when the key was taken out of service."""
-    if entry.revoked_at is not None:
-        raise RevokedError(f"kiosk {entry.kiosk} was taken out of service")
 
 
 def sign(content: RegistryContent, signer: Signer) -> bytes:

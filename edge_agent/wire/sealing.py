@@ -30,14 +30,12 @@ from edge_agent.errors import (
 from edge_agent.wire import cbor, cose, padding
 from edge_agent.wire.documents import MAX_INTEGER
 from edge_agent.wire.keys import KID_BYTES, kid
-from edge_agent.wire.registry import refuse_revoked
 from edge_agent.wire.topics import Channel, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge_agent.wire.keys import RecipientPrivateKey, RecipientPublicKey, Signer
-    from edge_agent.wire.registry import Registry
 
 TYPE: Final = cose.media_type("record")
 MAX_RECORD_BYTES: Final = 128 * 1024
@@ -131,7 +129,7 @@ class _Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record taken apart. Nothing of it is believed until `verify` has returned it."""
+    """A record taken apart. Nothing of it is believed until a registry has verified it."""
 
     raw: bytes
     claims: Claims
@@ -146,6 +144,10 @@ class Record:
     def sha256(self) -> bytes:
         """The hash of the sealed bytes: what receipts name and what the next record chains to."""
         return hashlib.sha256(self.raw).digest()
+
+    def verify_signature(self, public_key: bytes) -> None:
+        """Check the signature under a P-256 point of 65 bytes. Raises SignatureError."""
+        self._signed.verify(public_key)
 
     @property
     def recipient_kids(self) -> tuple[bytes, ...]:
@@ -207,23 +209,6 @@ def parse_record(data: bytes) -> Record:
     if claims.signer_kid != signed.kid:
         raise WrongSignerError("the signer inside is not the signer outside")
     return Record(data, claims, signed, protected, commitment, iv, ciphertext, recipients)
-
-
-def verify(record: Record, registry: Registry, *, arrived_on: str | None = None) -> None:
-    """Check who signed a record, and that it is theirs.
-
-    `arrived_on` is the topic it came by, where there was one. Raises UnknownSignerError or RevokedError (by the
-    registry), SignatureError, WrongSignerError when the key is another kiosk's, WrongTopicError.
-    """
-    owner = registry.signer(record.claims.signer_kid)
-    record._signed.verify(owner.key)  # noqa: SLF001 - of this module
-    if owner.kiosk != record.claims.kiosk:
-        raise WrongSignerError("signed by another kiosk than it names")
-    if parse(record.claims.topic)[0].fleet != registry.fleet:
-        raise WrongTopicError("made for another fleet")
-    if arrived_on is not None and arrived_on != record.claims.topic:
-        raise WrongTopicError("it arrived by another topic than it was made for")
-    refuse_revoked(owner)
 
 
 def open_record(record: Record, key: RecipientPrivateKey) -> bytes:

@@ -49,7 +49,7 @@ def outcome(case: dict[str, Any], fleet: Fleet) -> str:
 
 def _record(data: bytes, case: dict[str, Any], fleet: Fleet) -> None:
     record = sealing.parse_record(data)
-    sealing.verify(record, fleet.registry, arrived_on=case["arrived_on"])
+    fleet.registry.verify(record, arrived_on=case["arrived_on"])
     for name in case["opened_by"]:
         plain = sealing.open_record(record, fleet.recipient(name))
         read = report.read(plain, record.claims)
@@ -64,7 +64,7 @@ def _arrivals(_: bytes, case: dict[str, Any], fleet: Fleet) -> None:
     known: dict[bytes, bytes] = {}
     for arrival in case["arrivals"]:
         record = sealing.parse_record(bytes.fromhex(arrival["input"]))
-        sealing.verify(record, fleet.registry)
+        fleet.registry.verify(record)
         kept = known.get(record.claims.record_id)
         known.setdefault(record.claims.record_id, record.sha256)
         found = "stored" if kept is None else "duplicate" if kept == record.sha256 else "replay"

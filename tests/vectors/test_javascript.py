@@ -64,7 +64,7 @@ def test_every_recipient_opens_what_javascript_sealed() -> None:
 
     record = sealing.parse_record(bytes.fromhex(node("seal", said=json.dumps(request)).strip()))
 
-    sealing.verify(record, fleet.registry, arrived_on=example.CLAIMS.topic)
+    fleet.registry.verify(record, arrived_on=example.CLAIMS.topic)
     assert record.claims == example.CLAIMS
     for name in example.HOLDERS:
         opened = sealing.open_record(record, fleet.recipient(name))

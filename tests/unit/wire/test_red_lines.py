@@ -35,7 +35,7 @@ def test_sealing_needs_public_keys_alone() -> None:
 @pytest.mark.red_line(8)
 def test_what_verifies_a_record_has_no_key_to_open_it() -> None:
     """The intake's whole trust is the bundle and the registry: public keys, every one of them."""
-    sealing.verify(RECORD, fleet.trusted_registry(), arrived_on=fleet.CLAIMS.topic)
+    fleet.trusted_registry().verify(RECORD, arrived_on=fleet.CLAIMS.topic)
     for recipient in fleet.BUNDLE.recipients:
         with pytest.raises(WireError):
             keys.RecipientPrivateKey(recipient.key)

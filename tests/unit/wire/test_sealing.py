@@ -32,7 +32,7 @@ RECORD = fleet.sealed()
 @pytest.mark.parametrize("name", fleet.HOLDERS)
 def test_every_recipient_opens_the_same_report(name: str) -> None:
     record = sealing.parse_record(RECORD)
-    sealing.verify(record, fleet.trusted_registry(), arrived_on=fleet.CLAIMS.topic)
+    fleet.trusted_registry().verify(record, arrived_on=fleet.CLAIMS.topic)
     assert report.read(sealing.open_record(record, fleet.RECIPIENTS[name]), record.claims) == fleet.REPORT
 
 
@@ -71,7 +71,7 @@ def test_whatever_is_sealed_comes_back(
     )
     record = sealing.parse_record(sealing.seal(plain, claims, fleet.public_keys(tuple(to)), SIGNER))
     assert record.claims == claims
-    sealing.verify(record, fleet.trusted_registry())
+    fleet.trusted_registry().verify(record)
     for name in to:
         assert sealing.open_record(record, fleet.RECIPIENTS[name]) == plain
 
@@ -82,7 +82,7 @@ def test_changed_bytes_never_verify(data: bytes) -> None:
     if data == RECORD:
         return
     with pytest.raises(WireError):
-        sealing.verify(sealing.parse_record(data), fleet.trusted_registry())
+        fleet.trusted_registry().verify(sealing.parse_record(data))
 
 
 @settings(deadline=None, max_examples=100)
@@ -162,10 +162,10 @@ def test_a_kiosk_seals_in_its_own_name_alone() -> None:
 
 
 def test_a_record_need_not_have_come_by_any_topic() -> None:
-    sealing.verify(sealing.parse_record(RECORD), fleet.trusted_registry())
+    fleet.trusted_registry().verify(sealing.parse_record(RECORD))
 
 
 def test_a_record_that_came_by_another_kiosks_topic_is_refused() -> None:
     other = Address(fleet.FLEET, "station-2").topic(Channel.RECORDS)
     with pytest.raises(WrongTopicError, match="arrived by another topic"):
-        sealing.verify(sealing.parse_record(RECORD), fleet.trusted_registry(), arrived_on=other)
+        fleet.trusted_registry().verify(sealing.parse_record(RECORD), arrived_on=other)
