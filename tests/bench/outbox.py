@@ -3,25 +3,22 @@
     python -m tests.bench.outbox --json -
 
 Every measure of time is taken in turns with the bare ones, in one run on one file system, so that they meet the same
-disk. `--in` names the folder to measure in: give it one on the card.
+disk: the one that TMPDIR names. Give it a folder on the card.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import secrets
-import sys
 import tempfile
 import time
 from contextlib import closing
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from edge_agent.outbox import Limits, Outbox
+from tests.bench.figures import Figure, at_least, at_most, main, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,27 +28,21 @@ ROUNDS = 60
 LIMITS = Limits(max_bytes=1 << 30, max_records=10_000, keep_free_bytes=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    name: str
-    value: float
-    target: float | None  # None: no promise hangs on it, it helps to read the others
-    holds: bool | None
-    unit: str
-
-
-def rows(folder: Path | None = None) -> Iterator[Row]:
-    """Measure in a new folder inside `folder` (where temporary files go, when None)."""
-    with tempfile.TemporaryDirectory(dir=folder) as name:
+def rows() -> Iterator[Figure]:
+    """Measure in a new folder where temporary files go."""
+    with tempfile.TemporaryDirectory() as name:
         base = Path(name)
         outbox_s, append_s, file_s = _commits(base)
-        yield _at_least("outbox commits per second over bare append + fsync", append_s / outbox_s, 0.7)
-        yield _told("outbox commits per second over a new file + fsync + folder's fsync", file_s / outbox_s, "ratio")
-        yield _told("outbox commit of 44,614 bytes", outbox_s * 1e3, "ms")
-        yield _told("bare append + fsync of 44,614 bytes", append_s * 1e3, "ms")
-        yield _at_most("bytes written per report over its bytes, one report at a time", _written(base, 1), 2.0)
-        yield _at_most(
-            "bytes written per report over its bytes, a backlog of 100 drained by eights", _written(base, 100, 8), 2.0
+        yield at_least("outbox commits per second over bare append + fsync", append_s / outbox_s, 0.7, "ratio")
+        yield told("outbox commits per second over a new file + fsync + folder's fsync", file_s / outbox_s, "ratio")
+        yield told("outbox commit of 44,614 bytes", outbox_s * 1e3, "ms")
+        yield told("bare append + fsync of 44,614 bytes", append_s * 1e3, "ms")
+        yield at_most("bytes written per report over its bytes, one report at a time", _written(base, 1), 2.0, "ratio")
+        yield at_most(
+            "bytes written per report over its bytes, a backlog of 100 drained by eights",
+            _written(base, 100, 8),
+            2.0,
+            "ratio",
         )
 
 
@@ -80,7 +71,10 @@ def _written(base: Path, backlog: int, window: int = 1) -> float:
         _life(outbox, backlog, backlog, window)  # so that free pages are used again, as in daily life
         before = _write_bytes()
         _life(outbox, reports, backlog, window)
-        return (_write_bytes() - before) / (reports * SEALED_BYTES)
+        written = _write_bytes() - before
+    if not written:
+        raise SystemExit("Nothing reached a disk: TMPDIR names a file system in memory. Give it a folder on the card.")
+    return written / (reports * SEALED_BYTES)
 
 
 def _life(outbox: Outbox, reports: int, backlog: int, window: int) -> None:
@@ -116,29 +110,5 @@ def _write_bytes() -> int:
     return int(counters["write_bytes"])
 
 
-def _at_least(name: str, value: float, target: float) -> Row:
-    return Row(name, round(value, 3), target, value >= target, "ratio")
-
-
-def _at_most(name: str, value: float, target: float) -> Row:
-    return Row(name, round(value, 3), target, value <= target, "ratio")
-
-
-def _told(name: str, value: float, unit: str) -> Row:
-    return Row(name, round(value, 3), None, None, unit)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", default="-", help="where the JSON lines go; - is standard output")
-    parser.add_argument("--in", dest="folder", type=Path, help="a folder on the file system to measure")
-    wanted = parser.parse_args()
-    lines = "".join(json.dumps(asdict(row)) + "\n" for row in rows(wanted.folder))
-    if wanted.json == "-":
-        sys.stdout.write(lines)
-    else:
-        Path(wanted.json).write_text(lines)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__.partition("\n")[0], rows)
