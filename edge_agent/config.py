@@ -155,6 +155,11 @@ class KioskSettings(Settings, frozen=True, kw_only=True):
         return Path(self.shared) / "outbox.db"
 
     @property
+    def bundle_floor(self) -> Path:
+        """The highest bundle version that the kiosk process ever took up, beside its key, where no other may write."""
+        return Path(self.signing_key).parent / "bundle-version"
+
+    @property
     def health_file(self) -> Path:
         """The kiosk's signed word about itself, on its way out."""
         return Path(self.shared) / "health.cose"

@@ -300,7 +300,7 @@ def _run(settings: KioskSettings) -> int:
     try:
         parts = open_parts(settings)
         darkroom = Darkroom(clock, parts.open_camera, lambda: _open_finder(settings))
-        reporter = Reporter(settings, clock, signer, TrustFile(settings.trust), outbox)
+        reporter = Reporter(settings, clock, signer, TrustFile(settings.trust, settings.bundle_floor), outbox)
         health = HealthFile(settings.health_file, signer, clock)
         kiosk = Kiosk(settings, clock, parts, darkroom, reporter, outbox, health)
 

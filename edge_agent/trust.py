@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.errors import SettingsError
+from edge_agent.files import write_whole
 from edge_agent.wire import bundle
 
 if TYPE_CHECKING:
@@ -14,21 +15,33 @@ if TYPE_CHECKING:
 
 
 class TrustFile:
-    """A bundle's file, verified under the fleet's root whenever it changes. An older version is never taken up."""
+    """A bundle's file, verified under the fleet's root whenever it changes. An older version is never taken up.
 
-    def __init__(self, settings: Trust) -> None:
+    `floor` is a file of the caller's own that keeps the highest version ever taken up, so that an old bundle can't come
+    back with a restart: it may name somebody who was let go.
+    """
+
+    def __init__(self, settings: Trust, floor: Path | None = None) -> None:
         self._path = Path(settings.bundle)
         self._root = _read_root(Path(settings.root))
+        self._floor = floor
         self._seen = self._stamp()
-        self._bundle = bundle.trust(self._read(), self._root)
+        self._bundle = self._take_up(_read_floor(floor))
 
     def current(self) -> TrustedBundle:
         """Give the bundle in force. Raises SettingsError when the file is gone, a WireError when it is not a bundle."""
         stamp = self._stamp()
         if stamp != self._seen:
-            self._bundle = bundle.trust(self._read(), self._root, at_least=self._bundle.content.version)
+            self._bundle = self._take_up(self._bundle.content.version)
             self._seen = stamp
         return self._bundle
+
+    def _take_up(self, at_least: int) -> TrustedBundle:
+        taken = bundle.trust(self._read(), self._root, at_least=at_least)
+        version = taken.content.version
+        if self._floor is not None and version > _read_floor(self._floor):
+            write_whole(self._floor, f"{version}\n".encode(), replace=True)
+        return taken
 
     def _read(self) -> bytes:
         try:
@@ -48,6 +61,21 @@ class TrustFile:
             f"the recipient bundle {self._path} can't be read: {fault.strerror}",
             next_step="Copy bundle.cose from the fleet again.",
         )
+
+
+def _read_floor(path: Path | None) -> int:
+    """Give the highest version taken up so far, 0 before the first. Raises SettingsError rather than forget it."""
+    if path is None:
+        return 0
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return 0
+    except (OSError, ValueError) as fault:
+        raise SettingsError(
+            f"{path}, which keeps the bundle's version, can't be read: {fault}",
+            next_step="Enrol the kiosk again: what it may trust is no longer known.",
+        ) from fault
 
 
 def _read_root(path: Path) -> bytes:

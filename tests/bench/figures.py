@@ -46,13 +46,14 @@ def main(description: str, measure: Callable[[], Iterable[Figure]]) -> None:
     parser.add_argument("--json", default="-", metavar="FILE", help="where to write the JSON lines (default: -, here)")
     chosen = parser.parse_args()
     if chosen.json == "-":
-        _tell(measure(), sys.stdout)
+        tell(measure(), sys.stdout)
         return
     with Path(chosen.json).open("w", encoding="utf-8") as file:
-        _tell(measure(), file)
+        tell(measure(), file)
 
 
-def _tell(figures: Iterable[Figure], out: TextIO) -> None:
+def tell(figures: Iterable[Figure], out: TextIO) -> None:
+    """Write figures as JSON lines, each as soon as it is there."""
     for figure in figures:
         out.write(json.dumps(asdict(figure)) + "\n")
         out.flush()

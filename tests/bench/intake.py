@@ -1,30 +1,33 @@
 """The intake's core against bare inserts: verify, commit and receipt, beside nothing but the same rows.
 
 Both write records of 40 KB in batches of 50 into a SQLite file with WAL and synchronous=FULL on the same disk, round by
-round in turn. `.venv/bin/python -m tests.bench.intake --json -` prints the figures as JSON lines.
+round in turn.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import secrets
 import statistics
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from central.intake.core import MAX_BATCH, Arrival, Intake, judge
 from central.store import sqlite
 from central.store.port import Sealed
 from central.trust import Floor, LiveTrust
+from tests.bench.figures import Figure, at_least, main, told
 from tests.unit.central.world import NOW, Fleet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PROMISE = 0.5
 RECORD_BYTES = 40_960
 BATCHES_A_ROUND = 10
+ROUNDS = 9
 
 
 class Silence:
@@ -98,33 +101,15 @@ def take(intake, batches):
     intake.settle()
 
 
-def figures(rounds: list[Round]) -> list[dict[str, object]]:
+def measure_all() -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        rounds = measure(Path(folder), ROUNDS)
     records = MAX_BATCH * BATCHES_A_ROUND
-    bare = records / statistics.median(r.bare_s for r in rounds)
-    intake = records / statistics.median(r.intake_s for r in rounds)
-    ratio = round(statistics.median(r.bare_s / r.intake_s for r in rounds), 3)
-    return [
-        {"name": "intake_records_per_s", "value": round(intake), "target": None, "holds": None, "unit": "records/s"},
-        {"name": "intake_bare_inserts_per_s", "value": round(bare), "target": None, "holds": None, "unit": "records/s"},
-        {"name": "intake_over_bare_inserts", "value": ratio, "target": PROMISE, "holds": ratio >= PROMISE, "unit": "x"},
-    ]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", default="-", help="where to write the JSON lines; - is standard output")
-    parser.add_argument("--rounds", type=int, default=9, help="how many rounds of 500 records")
-    parser.add_argument(
-        "--folder", type=Path, default=None, help="where to put the files (default: a temporary folder)"
-    )
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        lines = "".join(json.dumps(figure) + "\n" for figure in figures(measure(Path(folder), given.rounds)))
-    if given.json == "-":
-        sys.stdout.write(lines)
-    else:
-        Path(given.json).write_text(lines, encoding="utf-8")
+    yield told("intake: verify, commit, receipt", records / statistics.median(r.intake_s for r in rounds), "records/s")
+    yield told("intake: bare inserts", records / statistics.median(r.bare_s for r in rounds), "records/s")
+    ratio = statistics.median(r.bare_s / r.intake_s for r in rounds)
+    yield at_least("intake over bare inserts", ratio, PROMISE, "ratio")
 
 
 if __name__ == "__main__":
-    main()
+    main("The intake's core against bare inserts.", measure_all)

@@ -11,14 +11,10 @@ report of an adult (three answers) and of a child (six: the child's and the adul
 
 from __future__ import annotations
 
-import argparse
 import gc
-import json
 import secrets
-import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -28,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from edge_agent.wire import documents, keys, padding, sealing
 from edge_agent.wire.consent import Purpose, Role, Subject
+from tests.bench.figures import Figure, at_most, main
 from tests.vectors import fleet
 
 if TYPE_CHECKING:
@@ -39,21 +36,6 @@ LARGEST_CROP = 100 * 1024
 TURNS = 120
 MOST_SEAL, MOST_OPEN = 2.5, 4.5  # times the floor: what we promise
 OVERHEAD_SHARE, OVERHEAD_BYTES = 0.03, 4096  # sealed over crop: what we promise
-
-
-@dataclass(frozen=True)
-class Row:
-    """One promise, measured."""
-
-    name: str
-    value: float
-    target: float
-    holds: bool
-    unit: str
-
-
-def at_most(name: str, value: float, target: float, unit: str) -> Row:
-    return Row(name, round(value, 4), round(target, 4), value <= target, unit)
 
 
 def report_with(crop: int, subject: Subject = Subject.CHILD) -> bytes:
@@ -79,7 +61,7 @@ def medians(*tasks: Callable[[], object]) -> list[float]:
     return [median(times) for times in took]
 
 
-def speed(recipients: int) -> Iterator[Row]:
+def speed(recipients: int) -> Iterator[Figure]:
     """Seal and open for so many recipients, each beside its floor."""
     plain = report_with(CROP)
     signer = keys.SoftwareSigner.generate()
@@ -121,7 +103,7 @@ def speed(recipients: int) -> Iterator[Row]:
     yield at_most(f"verify and open for {to}", open_ms, open_floor * MOST_OPEN, "ms")
 
 
-def sizes() -> Iterator[Row]:
+def sizes() -> Iterator[Figure]:
     """What a record adds to the crop, and the largest record there can be."""
     for crop, recipients, subject in product((CROP, LARGE_CROP), (1, 3), (Subject.ADULT, Subject.CHILD)):
         over = len(sealed(crop, recipients, subject)) - crop
@@ -141,24 +123,12 @@ def sealed(crop: int, recipients: int, subject: Subject = Subject.CHILD) -> byte
     return sealing.seal(report_with(crop, subject), fleet.CLAIMS, public, fleet.SIGNERS["station-1"])
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[Figure]:
     """All figures."""
     for recipients in (1, 3, 10):
         yield from speed(recipients)
     yield from sizes()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", default="-", metavar="FILE", help="where the JSON lines go; - is standard output")
-    arguments = parser.parse_args()
-    lines = "".join(json.dumps(asdict(row)) + "\n" for row in measure())
-    if arguments.json == "-":
-        sys.stdout.write(lines)
-    else:
-        with Path(arguments.json).open("a") as out:
-            out.write(lines)
-
-
 if __name__ == "__main__":
-    main()
+    main("Seal and open beside their floors.", measure)
