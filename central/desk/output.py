@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_agent.errors import LocalError
 from edge_agent.files import write_whole
+from edge_agent.wire.consent import Answer
 from edge_agent.wire.documents import to_map
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def _image_name(record_id: str, number: int) -> str:
 
 def _facts(opened: Opened, written: Written) -> dict[str, Any]:
     report = to_map(opened.report)
+    consent = report["consent"]
+    consent["homeward:asked"] = [dict(zip(Answer.TERMS, answer, strict=True)) for answer in consent["homeward:asked"]]
     for face, path in zip(report["faces"], written.images, strict=True):
         face["image"] = path.name
     claims = opened.claims

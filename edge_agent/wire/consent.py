@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
@@ -63,23 +63,22 @@ class Notice(Document, frozen=True, kw_only=True, rename={"identifier": "dct:ide
     sha256: Sha256
 
 
-class Answer(
-    Document,
-    frozen=True,
-    kw_only=True,
-    rename={
-        "purpose": "dpv:hasPurpose",
-        "by": "dpv:isIndicatedBy",
-        "at": "dpv:isIndicatedAtTime",
-        "status": "dpv:hasConsentStatus",
-        "method": "dpv:hasIndicationMethod",
-        "held_ms": "homeward:heldMilliseconds",
-    },
-):
+class Answer(Document, frozen=True, kw_only=True, array_like=True):
     """One question, put to one person, and the answer.
 
-    `at` is in seconds since 1970 by the kiosk's clock, `held_ms` how long the button was held.
+    `at` is in seconds since 1970 by the kiosk's clock, `held_ms` how long the button was held. On the wire it is an
+    array in this order, each place with the meaning of its term: a child's report holds six, and names would cost more
+    than all the rest of its consent.
     """
+
+    TERMS: ClassVar[tuple[str, ...]] = (
+        "dpv:hasPurpose",
+        "dpv:isIndicatedBy",
+        "dpv:isIndicatedAtTime",
+        "dpv:hasConsentStatus",
+        "dpv:hasIndicationMethod",
+        "homeward:heldMilliseconds",
+    )
 
     purpose: Purpose
     by: Role

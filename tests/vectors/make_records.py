@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from edge_agent.wire import cbor, cose, documents, keys, padding, sealing
+from edge_agent.wire.consent import Answer
 from edge_agent.wire.topics import Address, Channel
 from tests.vectors import fleet
 from tests.vectors.case import Case
@@ -400,7 +401,7 @@ def _inside() -> Iterator[Case]:
         forge = Forge(padded=inside, claims={CONSENT: fleet.REPORT.consent_hash})
         yield _case(f"inside-{name}", about, forge.record(), "malformed", schema="accepts")
     refused = documents.to_map(fleet.REPORT)
-    refused["consent"]["homeward:asked"][0]["dpv:hasConsentStatus"] = "dpv:ConsentRefused"
+    refused["consent"]["homeward:asked"][0][Answer.TERMS.index("dpv:hasConsentStatus")] = "dpv:ConsentRefused"
     yield _case(
         "inside-consent-refused",
         "A report although tracing was refused.",

@@ -295,7 +295,7 @@ def test_a_consent_that_is_not_the_one_outside_is_refused(desk):
 
 def test_a_report_without_consent_to_tracing_does_not_open(desk):
     plain = documents.to_map(a_report())
-    plain["consent"]["homeward:asked"][0]["dpv:hasConsentStatus"] = Status.REFUSED.value
+    plain["consent"]["homeward:asked"][0][3] = Status.REFUSED.value
     refused = consent.ConsentRecord(
         **{
             field: getattr(a_consent(answer(status=Status.REFUSED)), field)

@@ -77,16 +77,14 @@ const consent = map(
     "dpv:hasDataSubject": oneOf("dpv:Adult", "dpv:Child"),
     "dpv:hasNotice": map({ "dct:identifier": text, "homeward:sha256": bytes(32) }),
     "homeward:asked": list(
-      map({
-        "dpv:hasPurpose": oneOf(TRACING, "homeward:SharingWithPartnerRegistries", "homeward:PublicAppeal"),
-        "dpv:isIndicatedBy": oneOf(
-          ME, "dpv:ParentOfDataSubject", "dpv:GuardianOfDataSubject", "homeward:ShelterStaff",
-        ),
-        "dpv:isIndicatedAtTime": seconds,
-        "dpv:hasConsentStatus": oneOf("dpv:ConsentGiven", "dpv:ConsentRefused", "dpv:ConsentWithdrawn"),
-        "dpv:hasIndicationMethod": text,
-        "homeward:heldMilliseconds": integer(0, 600_000),
-      }),
+      tuple(
+        oneOf(TRACING, "homeward:SharingWithPartnerRegistries", "homeward:PublicAppeal"),
+        oneOf(ME, "dpv:ParentOfDataSubject", "dpv:GuardianOfDataSubject", "homeward:ShelterStaff"),
+        seconds,
+        oneOf("dpv:ConsentGiven", "dpv:ConsentRefused", "dpv:ConsentWithdrawn"),
+        text, // the method
+        integer(0, 600_000), // how long the button was held, in milliseconds
+      ),
       1,
       8,
     ),
@@ -98,7 +96,7 @@ const consent = map(
     "dpv:hasConsentControl": text,
   },
   (whole) => {
-    const asked = whole.get("homeward:asked").map((a) => [a.get("dpv:hasPurpose"), a.get("dpv:isIndicatedBy")]);
+    const asked = whole.get("homeward:asked").map(([purpose, by]) => [purpose, by]);
     distinct(asked, "a question put twice");
     if (asked[0][0] !== TRACING || asked[0][1] !== ME) malformed("tracing is not asked first");
     const parties = new Set(asked.map(([, by]) => by)).size;
@@ -108,10 +106,8 @@ const consent = map(
 
 function allowsTracing(consentMap) {
   const answers = consentMap.get("homeward:asked");
-  const given = answers.filter(
-    (a) => a.get("dpv:hasPurpose") === TRACING && a.get("dpv:hasConsentStatus") === "dpv:ConsentGiven",
-  );
-  const parties = (some) => new Set(some.map((a) => a.get("dpv:isIndicatedBy"))).size;
+  const given = answers.filter(([purpose, , , status]) => purpose === TRACING && status === "dpv:ConsentGiven");
+  const parties = (some) => new Set(some.map(([, by]) => by)).size;
   return parties(given) === parties(answers);
 }
 
