@@ -24,9 +24,10 @@ from edge_agent.errors import BrokerError, HomewardError, OutboxError, SettingsE
 from edge_agent.events import emit
 from edge_agent.hardware.clock import SystemClock
 from edge_agent.hardware.watchdog import SystemdWatchdog
+from edge_agent.mqtt import PACKET_TOO_LARGE, split_address, tls_context
 from edge_agent.outbox import Limits, Outbox, Settlement
 from edge_agent.trust import TrustFile
-from edge_agent.uplink import Acknowledged, Arrived, Connected, Link, Lost, Uplink, split_address, tls_context
+from edge_agent.uplink import Acknowledged, Arrived, Connected, Link, Lost, Uplink
 from edge_agent.wire import receipts, status
 from edge_agent.wire.documents import to_cbor
 
@@ -43,7 +44,6 @@ _READ_AHEAD: Final = 600  # ids at once: more than delivery lets be unreceipted
 _FIRST_RETRY_S: Final = 1.0
 _LONGEST_RETRY_S: Final = 120.0
 _PACKET_OVERHEAD: Final = 512  # topic, properties and header of a publish, bytes, with room
-_PACKET_TOO_LARGE: Final = 0x95  # MQTT 5, 2.4
 _CLOCK_SLACK_S: Final = 86_400
 _THERMAL: Final = Path("/sys/class/thermal/thermal_zone0/temp")
 
@@ -224,8 +224,8 @@ class Courier:
             sealed = self._outbox.read(record_id)
             limit = self._connected.maximum_packet_bytes
             if limit is not None and len(sealed) + _PACKET_OVERHEAD > limit:
-                emit("not_passed_on", reason=f"0x{_PACKET_TOO_LARGE:02x}")
-                self._delivery.acknowledged(record_id, _PACKET_TOO_LARGE, now)
+                emit("not_passed_on", reason=f"0x{PACKET_TOO_LARGE:02x}")
+                self._delivery.acknowledged(record_id, PACKET_TOO_LARGE, now)
                 continue
             if not self._uplink.publish_record(record_id, sealed):
                 break  # going down: Lost follows, and makes it due again
@@ -253,7 +253,7 @@ class Courier:
 
 
 def link(settings: KioskSettings) -> Link:
-    """Gather what the uplink needs. Raises BrokerError for an address that is none."""
+    """Gather what the uplink needs. Raises SettingsError for an address that is none."""
     return Link(
         addresses=tuple(split_address(text) for text in settings.broker.addresses),
         ca=settings.broker.ca,

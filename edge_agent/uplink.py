@@ -6,8 +6,6 @@ events. Each connection is a new paho client: what is on its way lives in the ou
 
 from __future__ import annotations
 
-import socket
-import ssl
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -15,21 +13,26 @@ from typing import TYPE_CHECKING, Any, Final
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
-from edge_agent.errors import BrokerError
+from edge_agent.mqtt import (
+    CONTENT_TYPE,
+    DEFAULT_RECEIVE_MAXIMUM,
+    GRANTED_QOS_1,
+    UNSUPPORTED_VERSION,
+    no_delay,
+    properties,
+    tls_context,
+)
 from edge_agent.wire.topics import Address, Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paho.mqtt.client import ConnectFlags, DisconnectFlags
+    from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
-CONTENT_TYPE: Final = "application/cose"
 _RECEIVE_MAXIMUM: Final = 100  # receipts on their way to us at once
-_DEFAULT_RECEIVE_MAXIMUM: Final = 65_535  # MQTT 5, 3.2.2.3.3
-_FAILURE: Final = 0x80  # reason codes from here on are failures
 _CONNECT_TIMEOUT_S: Final = 20.0
 _GRACE_S: Final = 1.0  # for a DISCONNECT to leave; SIGTERM promises two seconds in all
 
@@ -79,14 +82,6 @@ class Arrived:
 
 
 Event = Connected | Lost | Acknowledged | Arrived
-
-
-def split_address(text: str) -> tuple[str, int]:
-    """Split `host:port`. Raises BrokerError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal():
-        raise BrokerError(f"{text!r} is no broker address", next_step="Write it as host:port, 8883 is usual.")
-    return host.strip("[]"), int(port)
 
 
 class Uplink:
@@ -143,8 +138,8 @@ class Uplink:
     def _publish(self, channel: Channel, payload: bytes, record_id: bytes | None) -> bool:
         if self._client is None:
             return False
-        properties = _properties(PacketTypes.PUBLISH, ContentType=CONTENT_TYPE)
-        info = self._client.publish(self._address.topic(channel), payload, qos=1, properties=properties)
+        about = properties(PacketTypes.PUBLISH, ContentType=CONTENT_TYPE)
+        info = self._client.publish(self._address.topic(channel), payload, qos=1, properties=about)
         if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             return False
         with self._lock:
@@ -165,9 +160,9 @@ class Uplink:
         client.connect_timeout = _CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(0)  # the window is delivery's business
         client.tls_set_context(tls_context(self._link))
-        properties = _properties(PacketTypes.WILLMESSAGE, ContentType=CONTENT_TYPE)
-        client.will_set(self._address.topic(Channel.STATUS), self._will, qos=1, properties=properties)
-        client.on_socket_open = _no_delay
+        about = properties(PacketTypes.WILLMESSAGE, ContentType=CONTENT_TYPE)
+        client.will_set(self._address.topic(Channel.STATUS), self._will, qos=1, properties=about)
+        client.on_socket_open = no_delay
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish
@@ -176,13 +171,13 @@ class Uplink:
         return client
 
     def _serve(self, client: Client, host: str, port: int) -> None:
-        properties = _properties(
+        about = properties(
             PacketTypes.CONNECT,
             SessionExpiryInterval=self._link.session_expiry_s,
             ReceiveMaximum=_RECEIVE_MAXIMUM,
         )
         try:
-            client.connect(host, port, self._link.keepalive_s, clean_start=False, properties=properties)
+            client.connect(host, port, self._link.keepalive_s, clean_start=False, properties=about)
             client.loop_forever(retry_first_connection=False)
         except (OSError, ValueError) as fault:  # ValueError: ssl, when the peer's name does not fit
             self._tell(client, Lost(f"{host}:{port}: {fault}"))
@@ -194,8 +189,8 @@ class Uplink:
     def _on_connect(
         self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
-        if reason.value >= _FAILURE:
-            final = reason.getName() == "Unsupported protocol version"
+        if reason.is_failure:
+            final = reason.value == UNSUPPORTED_VERSION
             self._tell(client, Lost(f"the broker refuses us: {reason}", final=final))
             return
         if getattr(properties, "MaximumQoS", 1) < 1:
@@ -208,7 +203,7 @@ class Uplink:
     def _on_subscribe(
         self, client: Client, data: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
     ) -> None:
-        refused = [reason for reason in reasons if reason.value != 1]  # 1: granted QoS 1
+        refused = [reason for reason in reasons if reason.value != GRANTED_QOS_1]
         if refused:
             self._tell(client, Lost(f"the broker denies us our receipts: {refused[0]}"))
             client.disconnect()
@@ -216,7 +211,7 @@ class Uplink:
         self._tell(
             client,
             Connected(
-                getattr(data, "ReceiveMaximum", _DEFAULT_RECEIVE_MAXIMUM), getattr(data, "MaximumPacketSize", None)
+                getattr(data, "ReceiveMaximum", DEFAULT_RECEIVE_MAXIMUM), getattr(data, "MaximumPacketSize", None)
             ),
         )
 
@@ -241,30 +236,3 @@ class Uplink:
         self, client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         self._tell(client, Lost(f"disconnected: {reason}"))
-
-
-def tls_context(link: Link) -> ssl.SSLContext:
-    """Make a TLS 1.3 context with our certificate that trusts the fleet's CA alone. Raises BrokerError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    try:
-        context.load_verify_locations(link.ca)
-        context.load_cert_chain(link.certificate, link.key)
-    except (OSError, ssl.SSLError) as fault:
-        raise BrokerError(
-            f"TLS can't be set up from {link.ca}, {link.certificate} and {link.key}: {fault}",
-            next_step="Check that the three files are there, are PEM, belong together, and that we may read them.",
-        ) from fault
-    return context
-
-
-def _properties(packet: int, **values: str | int) -> Properties:
-    properties = Properties(packet)  # type: ignore[no-untyped-call]
-    for name, value in values.items():
-        setattr(properties, name, value)
-    return properties
-
-
-def _no_delay(_client: Client, _data: Any, sock: Any) -> None:
-    """Send small packets at once: without this a window of one record ran at 22 a second (docs/decisions/0001)."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

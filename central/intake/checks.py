@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from central import trust
-from central.intake.mqtt_source import common_name, tls_context
+from central.intake.mqtt_source import common_name
 from central.store.sqlite import open_reader
 from edge_agent.errors import BrokerError, HomewardError, KeyFileError, SettingsError
 from edge_agent.files import read_private, read_signer
+from edge_agent.mqtt import tls_context
 from edge_agent.wire.keys import kid
 
 if TYPE_CHECKING:

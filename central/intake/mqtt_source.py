@@ -8,8 +8,6 @@ instead of filling our memory. Every connection is a paho client of its own: a p
 from __future__ import annotations
 
 import itertools
-import socket
-import ssl
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -21,12 +19,20 @@ from cryptography.x509.oid import NameOID
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from central.intake.core import MAX_BATCH, Arrival
 from central.intake.stopping import StoppedError
 from edge_agent.errors import BrokerError
 from edge_agent.events import emit
+from edge_agent.mqtt import (
+    CONTENT_TYPE,
+    DEFAULT_RECEIVE_MAXIMUM,
+    GRANTED_QOS_1,
+    UNSUPPORTED_VERSION,
+    no_delay,
+    properties,
+    tls_context,
+)
 from edge_agent.wire.topics import Channel, of_every_kiosk
 
 if TYPE_CHECKING:
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from paho.mqtt.client import ConnectFlags, DisconnectFlags
+    from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
     from central.intake.core import Intake, Letter
@@ -41,12 +48,8 @@ if TYPE_CHECKING:
     from central.intake.stopping import Stop
     from central.store.port import Fate
 
-CONTENT_TYPE: Final = "application/cose"
 _RECEIVE_MAXIMUM: Final = 2 * MAX_BATCH  # one batch on its way to the disk, one being verified
-_DEFAULT_RECEIVE_MAXIMUM: Final = 65_535  # MQTT 5, 3.2.2.3.3
 _FAILURE: Final = 0x80  # MQTT 5, 2.4: from here on a reason code is a failure
-_GRANTED_QOS_1: Final = 1
-_UNSUPPORTED_VERSION: Final = 0x84
 
 _OLDEST_S: Final = 0.2  # no message waits longer for its batch to fill
 _QUIET_S: Final = 0.005  # nor at all once nothing more is coming
@@ -122,11 +125,11 @@ class MqttSource:
         waiting: set[int] = set()
         left = deque(letters)
         began = time.monotonic()
-        properties = _properties(PacketTypes.PUBLISH, ContentType=CONTENT_TYPE)
+        about = properties(PacketTypes.PUBLISH, ContentType=CONTENT_TYPE)
         while (left or waiting) and self._client is not None and time.monotonic() - began < self._patience_s:
             while left and len(waiting) < self._window:
                 letter = left.popleft()
-                waiting.add(self._client.publish(letter.topic, letter.payload, qos=1, properties=properties).mid)
+                waiting.add(self._client.publish(letter.topic, letter.payload, qos=1, properties=about).mid)
             self._loop(_IDLE_S)
             answered = waiting & self._confirmed.keys()
             waiting -= answered
@@ -157,13 +160,13 @@ class MqttSource:
         self._problem, self._subscribed = "", False
         self._arrivals.clear()  # not acknowledged, so they come again
         client = self._make_client()
-        properties = _properties(
+        about = properties(
             PacketTypes.CONNECT,
             SessionExpiryInterval=self._broker.session_expiry_s,
             ReceiveMaximum=_RECEIVE_MAXIMUM,
         )
         try:
-            client.connect(host, port, self._broker.keepalive_s, clean_start=False, properties=properties)
+            client.connect(host, port, self._broker.keepalive_s, clean_start=False, properties=about)
         except (OSError, ValueError) as fault:  # ValueError: ssl, when the broker's name does not fit
             self._problem = str(fault)
             return False
@@ -227,7 +230,7 @@ class MqttSource:
         )
         client.max_inflight_messages_set(0)  # `publish` above keeps the window
         client.tls_set_context(self._tls)
-        client.on_socket_open = _no_delay
+        client.on_socket_open = no_delay
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -240,7 +243,7 @@ class MqttSource:
     def _on_connect(
         self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
-        if reason.value == _UNSUPPORTED_VERSION:
+        if reason.value == UNSUPPORTED_VERSION:
             raise BrokerError(
                 "the broker does not speak MQTT 5",
                 next_step="Use a broker that does (mosquitto 2, RabbitMQ 4); MQTT 3.1.1 hides refusals.",
@@ -250,13 +253,13 @@ class MqttSource:
             return
         if getattr(properties, "MaximumQoS", 1) < 1:
             raise BrokerError("the broker carries QoS 0 only, which loses records", next_step="Allow QoS 1 on it.")
-        self._window = min(MAX_BATCH, getattr(properties, "ReceiveMaximum", _DEFAULT_RECEIVE_MAXIMUM))
+        self._window = min(MAX_BATCH, getattr(properties, "ReceiveMaximum", DEFAULT_RECEIVE_MAXIMUM))
         client.subscribe([(topic, 1) for topic in self._filters])
 
     def _on_subscribe(
         self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
     ) -> None:
-        refused = [reason for reason in reasons if reason.value != _GRANTED_QOS_1]
+        refused = [reason for reason in reasons if reason.value != GRANTED_QOS_1]
         if refused:
             self._problem = f"it denies us the kiosks' topics: {refused[0]}"
         else:
@@ -276,21 +279,6 @@ class MqttSource:
         self._problem = self._problem or f"disconnected: {reason}"
 
 
-def tls_context(broker: Broker) -> ssl.SSLContext:
-    """Make a TLS 1.3 context with our certificate that trusts the broker's CA alone. Raises BrokerError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    try:
-        context.load_verify_locations(broker.ca)
-        context.load_cert_chain(broker.certificate, broker.key)
-    except OSError as fault:  # ssl's errors are among them
-        raise BrokerError(
-            f"TLS can't be set up from {broker.ca}, {broker.certificate} and {broker.key}: {fault}",
-            next_step="Check that the three files are there, are PEM, belong together, and that we may read them.",
-        ) from fault
-    return context
-
-
 def common_name(certificate: Path) -> str:
     """Read the common name out of a PEM certificate: the name the broker knows us by. Raises BrokerError."""
     try:
@@ -307,15 +295,3 @@ def common_name(certificate: Path) -> str:
 def _tell(fates: Counter[Fate]) -> None:
     if fates:
         emit("taken", **{fate.value: count for fate, count in sorted(fates.items())})
-
-
-def _properties(packet: int, **values: str | int) -> Properties:
-    properties = Properties(packet)  # type: ignore[no-untyped-call]
-    for name, value in values.items():
-        setattr(properties, name, value)
-    return properties
-
-
-def _no_delay(_client: Client, _data: Any, sock: Any) -> None:
-    """Send small packets at once: a receipt must not wait for the next one."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

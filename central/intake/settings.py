@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec.structs import replace
 
 from central.trust import TrustFiles
-from edge_agent.errors import SettingsError
+from edge_agent.mqtt import split_address
 from edge_agent.settings import Settings, read, setting
 
 
@@ -26,7 +26,7 @@ class Broker(Settings, frozen=True, kw_only=True):
 
     def targets(self) -> list[tuple[str, int]]:
         """Give the addresses as host and port. Raises SettingsError."""
-        return [_split(address) for address in self.addresses]
+        return [split_address(address) for address in self.addresses]
 
 
 class Store(Settings, frozen=True, kw_only=True):
@@ -80,12 +80,3 @@ def load(path: Path) -> IntakeSettings:
             root=beside(plain.trust.root), bundle=beside(plain.trust.bundle), registry=beside(plain.trust.registry)
         ),
     )
-
-
-def _split(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 1 << 16:
-        raise SettingsError(
-            f"broker.addresses: {address!r} is no address", next_step="Write host:port; 8883 is the usual port."
-        )
-    return host.strip("[]"), int(port)

@@ -138,7 +138,7 @@ def test_file_names_are_relative_to_the_settings_file(server):
 def test_an_address_that_is_none_is_refused(server, address):
     text = SETTINGS.format(port=1).replace("127.0.0.1:1", address)
     server.config.write_text(text, encoding="utf-8")
-    with pytest.raises(SettingsError, match="is no address"):
+    with pytest.raises(SettingsError, match="is no broker's address"):
         load(server.config)
 
 

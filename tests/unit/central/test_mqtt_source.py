@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from central.intake.mqtt_source import MqttSource, common_name, tls_context
+from central.intake.mqtt_source import MqttSource, common_name
 from central.intake.settings import Broker
 from central.intake.stopping import Stop, StoppedError
 from edge_agent.errors import BrokerError
+from edge_agent.mqtt import tls_context
 from edge_agent.wire.bundle import Holder, Recipient
 from edge_agent.wire.keys import RecipientPrivateKey
 from provisioning.throwaway import ThrowawayFleet
