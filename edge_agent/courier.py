@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import queue
 import secrets
 import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +30,7 @@ from edge_agent.wire import receipts, status
 from edge_agent.wire.documents import to_cbor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from types import FrameType
 
     from edge_agent.config import KioskSettings
@@ -46,11 +44,6 @@ _LONGEST_RETRY_S: Final = 120.0
 _PACKET_OVERHEAD: Final = 512  # topic, properties and header of a publish, bytes, with room
 _CLOCK_SLACK_S: Final = 86_400
 _THERMAL: Final = Path("/sys/class/thermal/thermal_zone0/temp")
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Somebody asked us to end."""
 
 
 class Courier:
@@ -68,8 +61,8 @@ class Courier:
             ),
             secrets.SystemRandom().random,
         )
-        self._events: queue.SimpleQueue[Event | Stop] = queue.SimpleQueue()
-        self._uplink = Uplink(link(settings), settings.address, to_cbor(self._status(online=False)), self._events.put)
+        self._uplink = Uplink(link(settings), settings.address, to_cbor(self._status(online=False)))
+        self._stopping = False
         self._connected: Connected | None = None
         self._connecting = False
         self._retry_at = 0.0
@@ -82,19 +75,17 @@ class Courier:
 
     def stop(self) -> None:
         """Ask `run` to end; safe in a signal handler."""
-        self._events.put(Stop())
+        self._stopping = True
 
     def run(self, watchdog: SystemdWatchdog) -> None:
         """Deliver until told to stop. Raises OutboxError and BrokerError when nothing can be done about it here."""
         watchdog.ready()
         emit("ready", program="courier", kiosk=self._settings.kiosk)
-        stopped = False
-        while not stopped:
-            stopped = self._handle(list(self._drain()))
-            if not stopped:
-                self._connect_if_due()
-                self._send()
-                watchdog.beat("connected" if self._connected else "not connected")
+        while not self._stopping:
+            self._handle(self._uplink.wait(self._patience()))
+            self._connect_if_due()
+            self._send()
+            watchdog.beat("connected" if self._connected else "not connected")
         if self._connected:
             self._uplink.publish_status(to_cbor(self._status(online=False)))
         self._uplink.close()
@@ -102,19 +93,13 @@ class Courier:
 
     # -- events --------------------------------------------------------------------------------------------------------
 
-    def _drain(self) -> Iterator[Event | Stop]:
-        """Give what happened, waiting for the first thing at most until something is due."""
-        wait = _POLL_S
+    def _patience(self) -> float:
+        """How long nothing has to be done unless something happens, in seconds."""
         if self._connected and (due := self._delivery.next_due(self._clock.monotonic())) is not None:
-            wait = min(wait, due)
-        try:
-            yield self._events.get(timeout=wait)
-            while True:
-                yield self._events.get_nowait()
-        except queue.Empty:
-            return
+            return min(_POLL_S, due)
+        return _POLL_S
 
-    def _handle(self, events: Sequence[Event | Stop]) -> bool:
+    def _handle(self, events: Sequence[Event]) -> None:
         arrived: list[bytes] = []
         for event in events:
             match event:
@@ -126,11 +111,7 @@ class Courier:
                     self._acknowledge(record_id, reason)
                 case Arrived(payload=payload):
                     arrived.append(payload)
-                case Stop():
-                    self._receive(arrived)
-                    return True
         self._receive(arrived)
-        return False
 
     def _take_up(self, connected: Connected) -> None:
         self._connected = connected
@@ -253,7 +234,7 @@ class Courier:
 
 
 def link(settings: KioskSettings) -> Link:
-    """Gather what the uplink needs. Raises SettingsError for an address that is none."""
+    """Gather what the uplink needs. Raises BrokerError for an address that is none."""
     return Link(
         addresses=tuple(split_address(text) for text in settings.broker.addresses),
         ca=settings.broker.ca,

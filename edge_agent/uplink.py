@@ -6,7 +6,9 @@ events. Each connection is a new paho client: what is on its way lives in the ou
 
 from __future__ import annotations
 
+import queue
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,8 +28,6 @@ from edge_agent.mqtt import (
 from edge_agent.wire.topics import Address, Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from paho.mqtt.client import ConnectFlags, DisconnectFlags
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
@@ -87,68 +87,63 @@ Event = Connected | Lost | Acknowledged | Arrived
 class Uplink:
     """One kiosk's connection to whichever of its brokers answers.
 
-    `tell` is called with each event, in order, from threads of ours: it must be quick and must not call back.
+    Only the way to a broker, which can be slow, is gone in a thread of its own. From then on all happens in the
+    caller's thread, inside `wait` and the two `publish`: TLS bears no two threads on one connection.
     """
 
-    def __init__(self, link: Link, address: Address, will: bytes, tell: Callable[[Event], None]) -> None:
-        self._emit = tell
+    def __init__(self, link: Link, address: Address, will: bytes) -> None:
         self._link = link
         self._address = address
         self._will = will
         self._turn = 0
         self._client: Client | None = None
-        self._thread: threading.Thread | None = None
-        self._on_the_wire: dict[int, bytes | None] = {}  # packet id -> record id; None for a status message
-        self._early: dict[int, int] = {}  # a PUBACK that overtook publish()'s return: packet id -> reason
-        self._lock = threading.Lock()
+        self._reached: queue.SimpleQueue[Client | Lost] = queue.SimpleQueue()
+        self._events: list[Event] = []
+        self._on_the_wire: dict[int, bytes] = {}  # packet id -> record id
 
     def connect(self) -> None:
-        """Begin to connect to the next address, in a thread of its own; Connected or Lost follows.
+        """Begin to connect to the next address; Connected or Lost follows.
 
         Raises BrokerError when our own certificate or key can't be used: then nobody has to be asked.
         """
         host, port = self._link.addresses[self._turn % len(self._link.addresses)]
         self._turn += 1
         client = self._make_client()
-        self._client = client
-        with self._lock:
-            self._on_the_wire.clear()
-            self._early.clear()
-        self._thread = threading.Thread(target=self._serve, args=(client, host, port), daemon=True, name="uplink")
-        self._thread.start()
+        threading.Thread(target=self._reach, args=(client, host, port), daemon=True, name="connecting").start()
+
+    def wait(self, seconds: float) -> list[Event]:
+        """Let the connection work; return what happened, oldest first, after `seconds` if nothing did."""
+        if self._client is None:
+            self._look_for_a_connection(seconds)
+        else:
+            self._loop(self._client, seconds)
+        events, self._events = self._events, []
+        return events
 
     def publish_record(self, record_id: bytes, sealed: bytes) -> bool:
         """Hand a record to the connection; its Acknowledged follows. False when the connection is going down."""
-        return self._publish(Channel.RECORDS, sealed, record_id)
+        packet_id = self._publish(Channel.RECORDS, sealed)
+        if packet_id is None:
+            return False
+        self._on_the_wire[packet_id] = record_id
+        return True
 
     def publish_status(self, status: bytes) -> None:
         """Send a status message; nobody waits for its acknowledgement."""
-        self._publish(Channel.STATUS, status, None)
+        self._publish(Channel.STATUS, status)
 
     def close(self) -> None:
         """Say goodbye (the will stays unsaid) and let go. Takes at most a second."""
-        client, thread = self._client, self._thread
-        self._client = self._thread = None
-        if client is not None and thread is not None:
-            client.disconnect()
-            thread.join(_GRACE_S)
+        client = self._client
+        if client is None:
+            return
+        client.disconnect()
+        gone_at = time.monotonic() + _GRACE_S
+        while self._client is client and time.monotonic() < gone_at:
+            self._loop(client, _GRACE_S / 10)
+        self._client = None
 
-    # -- paho ----------------------------------------------------------------------------------------------------------
-
-    def _publish(self, channel: Channel, payload: bytes, record_id: bytes | None) -> bool:
-        if self._client is None:
-            return False
-        about = properties(PacketTypes.PUBLISH, ContentType=CONTENT_TYPE)
-        info = self._client.publish(self._address.topic(channel), payload, qos=1, properties=about)
-        if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
-            return False
-        with self._lock:
-            reason = self._early.pop(info.mid, None)
-            if reason is None:
-                self._on_the_wire[info.mid] = record_id
-        if reason is not None and record_id is not None:
-            self._emit(Acknowledged(record_id, reason))
-        return True
+    # -- Inside --------------------------------------------------------------------------------------------------------
 
     def _make_client(self) -> Client:
         client = Client(
@@ -160,8 +155,9 @@ class Uplink:
         client.connect_timeout = _CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(0)  # the window is delivery's business
         client.tls_set_context(tls_context(self._link))
-        about = properties(PacketTypes.WILLMESSAGE, ContentType=CONTENT_TYPE)
-        client.will_set(self._address.topic(Channel.STATUS), self._will, qos=1, properties=about)
+        client.will_set(
+            self._address.topic(Channel.STATUS), self._will, qos=1, properties=_about(PacketTypes.WILLMESSAGE)
+        )
         client.on_socket_open = no_delay
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -170,7 +166,8 @@ class Uplink:
         client.on_disconnect = self._on_disconnect
         return client
 
-    def _serve(self, client: Client, host: str, port: int) -> None:
+    def _reach(self, client: Client, host: str, port: int) -> None:
+        """Connect, TLS included, in a thread of its own; whoever waits takes the connection over."""
         about = properties(
             PacketTypes.CONNECT,
             SessionExpiryInterval=self._link.session_expiry_s,
@@ -178,61 +175,82 @@ class Uplink:
         )
         try:
             client.connect(host, port, self._link.keepalive_s, clean_start=False, properties=about)
-            client.loop_forever(retry_first_connection=False)
         except (OSError, ValueError) as fault:  # ValueError: ssl, when the peer's name does not fit
-            self._tell(client, Lost(f"{host}:{port}: {fault}"))
+            self._reached.put(Lost(f"{host}:{port}: {fault}"))
+        else:
+            self._reached.put(client)
 
-    def _tell(self, client: Client, event: Event) -> None:
-        if client is self._client:  # a client that was let go has no say
-            self._emit(event)
+    def _look_for_a_connection(self, seconds: float) -> None:
+        try:
+            found = self._reached.get(timeout=seconds)
+        except queue.Empty:
+            return
+        if isinstance(found, Lost):
+            self._events.append(found)
+        else:
+            self._client = found
+            self._on_the_wire.clear()
+
+    def _loop(self, client: Client, seconds: float) -> None:
+        """Let paho read and write once, waiting at most `seconds` for something to do."""
+        result = client.loop(seconds)
+        if result is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._lose(f"disconnected: {result.name}")
+        if self._client is None:
+            client.disconnect()  # closes it, where it was us who gave up
+
+    def _lose(self, reason: str, *, final: bool = False) -> None:
+        """Let go of the connection, and say so once."""
+        if self._client is not None:
+            self._client = None
+            self._events.append(Lost(reason, final=final))
+
+    def _publish(self, channel: Channel, payload: bytes) -> int | None:
+        if self._client is None:
+            return None
+        about = _about(PacketTypes.PUBLISH)
+        info = self._client.publish(self._address.topic(channel), payload, qos=1, properties=about)
+        return info.mid if info.rc is MQTTErrorCode.MQTT_ERR_SUCCESS else None
+
+    # -- paho's callbacks, all within its `loop` and `publish` ---------------------------------------------------------
 
     def _on_connect(
         self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
         if reason.is_failure:
-            final = reason.value == UNSUPPORTED_VERSION
-            self._tell(client, Lost(f"the broker refuses us: {reason}", final=final))
-            return
-        if getattr(properties, "MaximumQoS", 1) < 1:
-            self._tell(client, Lost("the broker carries QoS 0 only, which loses records", final=True))
-            client.disconnect()
-            return
-        client.user_data_set(properties)
-        client.subscribe(self._address.topic(Channel.RECEIPTS), qos=1)
+            self._lose(f"the broker refuses us: {reason}", final=reason.value == UNSUPPORTED_VERSION)
+        elif getattr(properties, "MaximumQoS", 1) < 1:
+            self._lose("the broker carries QoS 0 only, which loses records", final=True)
+        else:
+            client.user_data_set(properties)
+            client.subscribe(self._address.topic(Channel.RECEIPTS), qos=1)
 
     def _on_subscribe(
-        self, client: Client, data: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
+        self, _client: Client, data: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
     ) -> None:
         refused = [reason for reason in reasons if reason.value != GRANTED_QOS_1]
         if refused:
-            self._tell(client, Lost(f"the broker denies us our receipts: {refused[0]}"))
-            client.disconnect()
+            self._lose(f"the broker denies us our receipts: {refused[0]}")
             return
-        self._tell(
-            client,
-            Connected(
-                getattr(data, "ReceiveMaximum", DEFAULT_RECEIVE_MAXIMUM), getattr(data, "MaximumPacketSize", None)
-            ),
-        )
+        receive_maximum = getattr(data, "ReceiveMaximum", DEFAULT_RECEIVE_MAXIMUM)
+        self._events.append(Connected(receive_maximum, getattr(data, "MaximumPacketSize", None)))
 
     def _on_publish(
-        self, client: Client, _data: Any, mid: int, reason: ReasonCode, _properties: Properties | None
+        self, _client: Client, _data: Any, packet_id: int, reason: ReasonCode, _properties: Properties | None
     ) -> None:
-        # paho calls this from its own thread, sometimes before publish() has returned the packet's id. The lock is
-        # never held around a call into paho.
-        with self._lock:
-            if mid not in self._on_the_wire:
-                self._early[mid] = reason.value
-                return
-            record_id = self._on_the_wire.pop(mid)
+        record_id = self._on_the_wire.pop(packet_id, None)  # None for a status message
         if record_id is not None:
-            self._tell(client, Acknowledged(record_id, reason.value))
+            self._events.append(Acknowledged(record_id, reason.value))
 
-    def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
+    def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         if message.topic == self._address.topic(Channel.RECEIPTS):
-            self._tell(client, Arrived(Channel.RECEIPTS, bytes(message.payload)))
+            self._events.append(Arrived(Channel.RECEIPTS, bytes(message.payload)))
 
     def _on_disconnect(
-        self, client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
+        self, _client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
-        self._tell(client, Lost(f"disconnected: {reason}"))
+        self._lose(f"disconnected: {reason}")
+
+
+def _about(packet: int) -> Properties:
+    return properties(packet, ContentType=CONTENT_TYPE)
