@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _POLL_S: Final = 0.25  # how soon a new record in the outbox is seen
 _READ_AHEAD: Final = 600  # ids at once: more than delivery lets be unreceipted
+_SETTLE_AT_ONCE: Final = 64  # receipts; fewer when there is nothing to send meanwhile
 _FIRST_RETRY_S: Final = 1.0
 _LONGEST_RETRY_S: Final = 120.0
 _PACKET_OVERHEAD: Final = 512  # topic, properties and header of a publish, bytes, with room
@@ -71,6 +72,8 @@ class Courier:
         self._told_clock = False
         self._waiting: list[bytes] = []
         self._look_again_at = 0.0
+        self._arrived: list[bytes] = []  # receipts that nobody has looked at yet
+        self._kept: dict[bytes, bytes] = {}  # by verified receipts: SHA-256 by record id
         self._first_sent: dict[bytes, float] = {}  # in this run, by the monotonic clock
 
     def stop(self) -> None:
@@ -84,8 +87,12 @@ class Courier:
         while not self._stopping:
             self._handle(self._uplink.wait(self._patience()))
             self._connect_if_due()
-            self._send()
+            sent = self._send()
+            self._believe()
+            if not sent or len(self._kept) >= _SETTLE_AT_ONCE:
+                self._settle()
             watchdog.beat("connected" if self._connected else "not connected")
+        self._settle()
         if self._connected:
             self._uplink.publish_status(to_cbor(self._status(online=False)))
         self._uplink.close()
@@ -100,7 +107,6 @@ class Courier:
         return _POLL_S
 
     def _handle(self, events: Sequence[Event]) -> None:
-        arrived: list[bytes] = []
         for event in events:
             match event:
                 case Connected():
@@ -110,8 +116,7 @@ class Courier:
                 case Acknowledged(record_id, reason):
                     self._acknowledge(record_id, reason)
                 case Arrived(payload=payload):
-                    arrived.append(payload)
-        self._receive(arrived)
+                    self._arrived.append(payload)
 
     def _take_up(self, connected: Connected) -> None:
         self._connected = connected
@@ -147,10 +152,9 @@ class Courier:
         sent = self._first_sent.get(record_id)
         return None if sent is None else round((now - sent) * 1000, 1)
 
-    def _receive(self, arrived: Sequence[bytes]) -> None:
-        """Verify receipts; let go of what they cover, in one transaction."""
-        kept: dict[bytes, bytes] = {}
-        for payload in arrived:
+    def _believe(self) -> None:
+        """Verify the receipts that came."""
+        for payload in self._arrived:
             try:
                 receipt = receipts.trust(payload, self._trust.current())
             except WireError as fault:
@@ -159,13 +163,18 @@ class Courier:
             if receipt.kiosk != self._settings.kiosk:
                 emit("receipt_not_believed", code="another-kiosk")
             elif receipt.kept:
-                kept[receipt.record_id] = receipt.sha256
+                self._kept[receipt.record_id] = receipt.sha256
             else:
                 emit("quarantined", record=receipt.record_id.hex(), reason=receipt.reason)
                 self._delivery.quarantined(receipt.record_id, self._clock.monotonic())
-        if not kept:
+        self._arrived.clear()
+
+    def _settle(self) -> None:
+        """Let go of what verified receipts cover, in one transaction: each costs the card as much as a record."""
+        if not self._kept:
             return
-        settlements = self._outbox.mark_receipted(kept)
+        settlements = self._outbox.mark_receipted(self._kept)
+        self._kept.clear()
         gone = {record_id for record_id, settled in settlements.items() if settled is not Settlement.OTHER_BYTES}
         self._waiting = [record_id for record_id in self._waiting if record_id not in gone]
         for record_id, settlement in settlements.items():
@@ -190,16 +199,17 @@ class Courier:
         self._connecting = True
         self._uplink.connect()
 
-    def _send(self) -> None:
+    def _send(self) -> bool:
+        """Publish what is due; say whether anything was."""
         if self._connected is None:
-            return
+            return False
         now = self._clock.monotonic()
         if now >= self._status_at:
             self._status_at = now + self._settings.delivery.status_every_s
             self._uplink.publish_status(to_cbor(self._status(online=True)))
         if now >= self._look_again_at:
             self._look_again_at = now + _POLL_S
-            self._waiting = [entry.record_id for entry in self._outbox.waiting(_READ_AHEAD)]
+            self._waiting = [entry.record_id for entry in self._outbox.waiting(_READ_AHEAD + self._delivery.refused)]
         sent: list[bytes] = []
         for record_id in self._delivery.due(self._waiting, now):
             sealed = self._outbox.read(record_id)
@@ -213,6 +223,7 @@ class Courier:
             self._first_sent.setdefault(record_id, now)
             sent.append(record_id)
         self._outbox.mark_sent(sent)
+        return bool(sent)
 
     def _status(self, *, online: bool) -> status.Status:
         backlog = self._outbox.backlog()

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 _LONGEST_WAIT_S: Final = 3600.0
 _FIRST_BACKOFF_S: Final = 1.0
 _LONGEST_BACKOFF_S: Final = 300.0
-_MOST_UNRECEIPTED: Final = (
-    500  # sent and not yet receipted; past it we wait for the intake instead of flooding the broker
-)
+_MOST_UNRECEIPTED: Final = 500  # sent and not answered; past it we wait for the intake instead of flooding the broker
 _SUCCESS: Final = 0x00
 
 
@@ -69,11 +67,11 @@ class Delivery:
 
     def due(self, waiting: Iterable[bytes], now: float) -> list[bytes]:
         """Choose from the waiting records (oldest first) those to publish now; they count as on the wire."""
-        free = self._window - sum(record.on_the_wire for record in self._records.values())
+        free = self._free
         if free <= 0 or now < self._hold_until:
             return []
         chosen: list[bytes] = []
-        unreceipted = sum(1 for record in self._records.values() if record.attempts)
+        unreceipted = sum(1 for record in self._records.values() if record.attempts and not record.refused)
         for record_id in waiting:
             record = self._records.get(record_id)
             if record is None:
@@ -123,9 +121,14 @@ class Delivery:
     def next_due(self, now: float) -> float | None:
         """Say in how many seconds something may be due; None when nothing waits for the clock."""
         times = [record.due_at for record in self._records.values() if not record.on_the_wire]
-        if not self._window or not times:
+        if self._free <= 0 or not times:
             return None
         return max(0.0, min(times) - now, self._hold_until - now)
+
+    @property
+    def _free(self) -> int:
+        """How many more may be on the wire now."""
+        return self._window - sum(record.on_the_wire for record in self._records.values())
 
     def _timeout(self, record: _Sent) -> float:
         if record.refused:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _RECEIVE_MAXIMUM: Final = 100  # receipts on their way to us at once
 _CONNECT_TIMEOUT_S: Final = 20.0
+_ABOUT_A_PUBLISH: Final = properties(PacketTypes.PUBLISH, ContentType=CONTENT_TYPE)
 _GRACE_S: Final = 1.0  # for a DISCONNECT to leave; SIGTERM promises two seconds in all
 
 
@@ -155,9 +156,8 @@ class Uplink:
         client.connect_timeout = _CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(0)  # the window is delivery's business
         client.tls_set_context(tls_context(self._link))
-        client.will_set(
-            self._address.topic(Channel.STATUS), self._will, qos=1, properties=_about(PacketTypes.WILLMESSAGE)
-        )
+        about = properties(PacketTypes.WILLMESSAGE, ContentType=CONTENT_TYPE)
+        client.will_set(self._address.topic(Channel.STATUS), self._will, qos=1, properties=about)
         client.on_socket_open = no_delay
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -208,8 +208,7 @@ class Uplink:
     def _publish(self, channel: Channel, payload: bytes) -> int | None:
         if self._client is None:
             return None
-        about = _about(PacketTypes.PUBLISH)
-        info = self._client.publish(self._address.topic(channel), payload, qos=1, properties=about)
+        info = self._client.publish(self._address.topic(channel), payload, qos=1, properties=_ABOUT_A_PUBLISH)
         return info.mid if info.rc is MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
     # -- paho's callbacks, all within its `loop` and `publish` ---------------------------------------------------------
@@ -250,7 +249,3 @@ class Uplink:
         self, _client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         self._lose(f"disconnected: {reason}")
-
-
-def _about(packet: int) -> Properties:
-    return properties(packet, ContentType=CONTENT_TYPE)

@@ -159,14 +159,18 @@ def head(database: Database) -> Head:
 def find(database: Database, record_ids: Sequence[bytes]) -> dict[bytes, tuple[Label, State]]:
     """Look up records by their ids, receipted ones too as long as they are remembered."""
     marks = ",".join("?" * len(record_ids))
-    rows = database.execute(f"{_LEDGER} WHERE record_id IN ({marks})", record_ids)
-    return {label.record_id: (label, state) for label, state in (_ledger_row(database, row) for row in rows)}
+    return _known(database, f"{_LEDGER} WHERE record_id IN ({marks})", record_ids)
 
 
-def waiting(database: Database, limit: int) -> list[Entry]:
+def at(database: Database, record_id: bytes, place: int) -> dict[bytes, tuple[Label, State]]:
+    """Look a record up where it is thought to be, without going through the whole ledger."""
+    return _known(database, f"{_LEDGER} WHERE place = ? AND record_id = ?", (place, record_id))
+
+
+def waiting(database: Database, limit: int) -> list[tuple[Label, State]]:
     """List records without a receipt, oldest first."""
     rows = database.execute(f"{_LEDGER} WHERE state <> ? ORDER BY place LIMIT ?", (_RECEIPTED, limit))
-    return [label.entry(state) for label, state in (_ledger_row(database, row) for row in rows)]
+    return [_ledger_row(database, row) for row in rows]
 
 
 def backlog(database: Database) -> tuple[int, int]:
@@ -217,6 +221,11 @@ def forget(database: Database) -> None:
     oldest = database.execute("SELECT place FROM ledger WHERE state = ? ORDER BY place LIMIT 1", (_RECEIPTED,))
     if oldest and oldest[0][0] <= horizon - _SPARE_TOMBSTONES:
         database.execute("DELETE FROM ledger WHERE state = ? AND place <= ?", (_RECEIPTED, horizon))
+
+
+def _known(database: Database, query: str, values: Sequence[object]) -> dict[bytes, tuple[Label, State]]:
+    rows = [_ledger_row(database, row) for row in database.execute(query, values)]
+    return {label.record_id: (label, state) for label, state in rows}
 
 
 def _epoch(database: Database) -> bytes:

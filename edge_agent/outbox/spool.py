@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from edge_agent.errors import OutboxDamagedError, OutboxError
@@ -37,6 +36,7 @@ class Outbox:
         self._limits = limits
         self._patience = patience
         self._sent = set[bytes]()
+        self._places = dict[bytes, int]()  # of the records that `waiting` listed last: the ledger has no other index
         self._database: Database | None = None
         self._inode: tuple[int, int] | None = None
         self._gate = Gate(path.with_name(path.stem + ".lock"), patience)
@@ -87,8 +87,9 @@ class Outbox:
 
     def waiting(self, limit: int) -> list[Entry]:
         """List up to `limit` records without a receipt, oldest first, without loading their bytes."""
-        entries = self._run(lambda db: database.waiting(db, limit))
-        return [replace(entry, state=State.SENT) if entry.record_id in self._sent else entry for entry in entries]
+        rows = self._run(lambda db: database.waiting(db, limit))
+        self._places = {label.record_id: label.place for label, _ in rows}
+        return [label.entry(State.SENT if label.record_id in self._sent else state) for label, state in rows]
 
     def read(self, record_id: bytes) -> bytes:
         """Give the sealed bytes of a waiting record, proved by their hash.
@@ -96,7 +97,7 @@ class Outbox:
         Raises OutboxError when no such record waits; also when its bytes turn out to be damaged: the outbox has then
         been salvaged, and its report counts the record as lost.
         """
-        return self._run(lambda db: _read(db, record_id))
+        return self._run(lambda db: _read(db, record_id, self._places.get(record_id)))
 
     def mark_sent(self, record_ids: Iterable[bytes]) -> None:
         """Note that records were handed to a broker. It proves nothing: they stay until their receipts.
@@ -235,8 +236,9 @@ class Outbox:
         database.note_sent(db, list(self._sent))
 
 
-def _read(db: Database, record_id: bytes) -> bytes:
-    label, state = database.find(db, [record_id]).get(record_id, (None, State.RECEIPTED))
+def _read(db: Database, record_id: bytes, place: int | None) -> bytes:
+    known = (database.at(db, record_id, place) if place is not None else {}) or database.find(db, [record_id])
+    label, state = known.get(record_id, (None, State.RECEIPTED))
     if label is None or state is State.RECEIPTED:
         raise OutboxError(
             f"No record {record_id.hex()} waits in the outbox.",

@@ -1,0 +1,120 @@
+"""A fleet that runs: a real broker over TLS and the real programs, to be started, killed and asked."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Self
+
+from central.store.sqlite import open_reader
+from edge_agent.wire.bundle import Holder, Recipient
+from edge_agent.wire.keys import RecipientPrivateKey
+from provisioning.children import Child, Mosquitto
+from provisioning.throwaway import ThrowawayFleet
+from tests.support.spool import Spool
+from tests.support.waiting import PATIENCE_S, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from central.store.port import Quarantined
+    from central.store.sqlite import SqliteReader
+
+SOON = "receipt_timeout_s = 2\nrefused_again_s = 1"  # what else takes minutes
+
+
+class LiveFleet:
+    """Use it as a context manager: leaving ends every program that still runs."""
+
+    def __init__(self, directory: Path) -> None:
+        self.caseworker = RecipientPrivateKey.generate()
+        escrow = Recipient(name="escrow", holder=Holder.ESCROW, key=self.caseworker.public_key.raw)
+        self.fleet = ThrowawayFleet(directory, [escrow])
+        self._open = contextlib.ExitStack()
+
+    # -- Programs ------------------------------------------------------------------------------------------------------
+
+    def broker(self) -> Mosquitto:
+        """Start the broker, with what it kept the last time."""
+        return self._open.enter_context(Mosquitto(self.fleet.broker_settings, self.fleet.port))
+
+    def wipe_broker(self) -> None:
+        """Take away all that the broker has kept: sessions, subscriptions, messages."""
+        kept = self.fleet.broker_settings.parent / "data"
+        shutil.rmtree(kept)
+        kept.mkdir()
+
+    def intake(self, module: str = "central.intake", *arguments: str) -> Child:
+        """Start the intake, and wait until it hears."""
+        settings = str(self.fleet.intake_settings)
+        child = self._open.enter_context(Child.python(module, *arguments, "run", "--config", settings))
+        child.wait_for("ready", timeout=PATIENCE_S)
+        return child
+
+    def courier(self, kiosk: str = "kiosk-1") -> Child:
+        """Start a kiosk's courier; it may not be connected yet."""
+        return self._program("edge_agent.courier", kiosk)
+
+    def kiosk(self, kiosk: str = "kiosk-1") -> Child:
+        """Start a kiosk's other half, which meets people."""
+        return self._program("edge_agent.kiosk", kiosk)
+
+    def spool(self, kiosk: str = "kiosk-1", delivery: str = SOON) -> Spool:
+        """Add a kiosk to the fleet, of which there is the outbox alone."""
+        return self._open.enter_context(Spool(self.fleet.add_kiosk(kiosk, delivery=delivery)))
+
+    # -- Questions -----------------------------------------------------------------------------------------------------
+
+    def stored(self) -> list[tuple[bytes, bytes]]:
+        """Id and SHA-256 of each record in the intake's store, in the order of their arrival."""
+        with self._store() as store:
+            return [(record.record_id, record.sha256) for record in store.records()]
+
+    def quarantined(self) -> dict[int, tuple[Quarantined, bytes]]:
+        """What the intake refused: its number, why, and the bytes."""
+        with self._store() as store:
+            found = {}
+            for entry in store.quarantined():
+                content = store.quarantined_bytes(entry.number)
+                assert content is not None
+                found[entry.number] = (entry, content)
+            return found
+
+    def gaps(self) -> list[dict[str, Any]]:
+        """Ask the intake's own command what is missing, kiosk by kiosk."""
+        asked = [sys.executable, "-m", "central.intake", "gaps", "--json", "--config", str(self.fleet.intake_settings)]
+        said = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+        return [json.loads(line) for line in said.splitlines()]
+
+    def assert_all_arrived_once(self, spool: Spool) -> None:
+        """Wait until the outbox is empty; then each record is in the store once, byte for byte, and none is missing."""
+        until(lambda: spool.left == 0, "an empty outbox")
+        sent = {record_id: hashlib.sha256(sealed).digest() for record_id, sealed in spool.sealed.items()}
+        stored = self.stored()
+        assert len(stored) == len(sent)
+        assert dict(stored) == sent
+        assert self.quarantined() == {}
+        assert self.gaps() == [{"kiosk": spool.settings.kiosk, "records": len(sent), "findings": []}]
+        assert spool.outbox.salvages() == ()
+
+    # -- Inside --------------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def _program(self, module: str, kiosk: str) -> Child:
+        settings = str(self.fleet.kiosk_directory(kiosk) / "kiosk.toml")
+        return self._open.enter_context(Child.python(module, "run", "--config", settings))
+
+    @contextlib.contextmanager
+    def _store(self) -> Iterator[SqliteReader]:
+        with open_reader(self.fleet.store_file) as store:
+            yield store

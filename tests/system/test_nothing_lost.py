@@ -1,0 +1,130 @@
+"""Whatever dies, and whenever: each record arrives exactly once in the store, and the outbox ends empty."""
+
+from __future__ import annotations
+
+import random  # noqa: TID251  # seeded, so that each run tries the same moments
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.live import SOON
+from tests.support.waiting import until
+from tests.system.intake_that_dies import DIED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provisioning.children import Child
+    from tests.support.spool import Spool
+
+pytestmark = pytest.mark.red_line(14)
+
+ENOUGH = 200
+BACKLOG = 120
+SLOWLY = f"{SOON}\nwindow = 4"  # so that there is a middle to be hit
+POINTS = ("acknowledged", "receipted")  # after so many of these a courier is killed
+
+
+def heard(child: Child, event: str) -> int:
+    return sum(line["event"] == event for line in child.said)
+
+
+def cut_in_the_middle(spool: Spool, cut: Callable[[random.Random], None], *, times: int) -> None:
+    """Queue records and `cut`, until it has been in mid-delivery so many times."""
+    luck = random.Random("nothing lost")
+    hits = 0
+    while hits < times or len(spool.sealed) < ENOUGH:
+        assert len(spool.sealed) < 50 * BACKLOG, "the middle was never hit"
+        spool.fill(BACKLOG - spool.left)
+        cut(luck)
+        hits += 0 < spool.left < BACKLOG
+
+
+def after_some_receipts(courier: Child, luck: random.Random) -> None:
+    wanted = heard(courier, "receipted") + luck.randrange(1, BACKLOG // 4)
+    until(lambda: heard(courier, "receipted") >= wanted, "receipts")
+
+
+def test_a_broker_that_is_killed_in_mid_delivery_again_and_again_loses_nothing(live):
+    spool = live.spool(delivery=SLOWLY)
+    broker = live.broker()
+    live.intake()
+    courier = live.courier()
+
+    def kill_the_broker(luck: random.Random) -> None:
+        nonlocal broker
+        after_some_receipts(courier, luck)
+        broker.kill()
+        broker = live.broker()
+
+    cut_in_the_middle(spool, kill_the_broker, times=4)
+    live.assert_all_arrived_once(spool)
+    assert heard(courier, "connected") > 4
+
+
+def test_a_courier_that_is_killed_at_random_points_again_and_again_loses_nothing(live):
+    spool = live.spool(delivery=SLOWLY)
+    live.broker()
+    live.intake()
+
+    def a_short_life(luck: random.Random) -> None:
+        courier = live.courier()
+        event, wanted = luck.choice(POINTS), luck.randrange(1, BACKLOG // 4)
+        until(lambda: heard(courier, event) >= wanted, event)
+        courier.kill()
+
+    cut_in_the_middle(spool, a_short_life, times=10)
+    live.courier()
+    live.assert_all_arrived_once(spool)
+
+
+def test_a_courier_that_is_asked_to_end_in_mid_delivery_ends_well_and_loses_nothing(live):
+    spool = live.spool(delivery=SLOWLY)
+    live.broker()
+    live.intake()
+
+    def a_short_life(luck: random.Random) -> None:
+        courier = live.courier()
+        after_some_receipts(courier, luck)
+        assert courier.stop() == 0
+        assert courier.wait_for("stopped", timeout=1)["backlog"] == spool.left
+
+    cut_in_the_middle(spool, a_short_life, times=3)
+    live.courier()
+    live.assert_all_arrived_once(spool)
+
+
+def test_an_intake_that_dies_between_commit_and_receipt_stores_nothing_twice_and_loses_nothing(live):
+    spool = live.spool()
+    live.broker()
+    deaths = random.Random("deaths")
+    intake = live.intake("tests.system.intake_that_dies", "1")
+    courier = live.courier()
+    committed_without_receipt = 0
+    for _ in range(6):
+        spool.fill(ENOUGH // 5)
+        assert intake.wait(timeout=60) == DIED
+        committed_without_receipt += len(live.stored()) > len(spool.sealed) - spool.left
+        intake = live.intake("tests.system.intake_that_dies", str(deaths.randint(1, 3)))
+    intake.kill()
+    assert committed_without_receipt > 3, "it was meant to die just there"
+    last = live.intake()
+    live.assert_all_arrived_once(spool)
+    assert len(spool.sealed) >= ENOUGH
+    assert sum(line.get("duplicate", 0) for line in last.said if line["event"] == "taken") > 0
+    assert heard(courier, "receipt_not_believed") == 0
+
+
+def test_a_broker_that_forgets_all_it_has_acknowledged_loses_nothing(live):
+    spool = live.spool()
+    broker = live.broker()
+    live.intake().stop()  # its session stays: the broker takes records for it, and acknowledges them
+    courier = live.courier()
+    spool.fill(ENOUGH)
+    until(lambda: heard(courier, "acknowledged") == ENOUGH, "the broker's word for every record")
+    assert spool.left == ENOUGH, "an acknowledgement is no receipt"
+    broker.kill()
+    live.wipe_broker()
+    live.broker()
+    live.intake()
+    live.assert_all_arrived_once(spool)
