@@ -56,13 +56,13 @@ class LiveFleet:
         child.wait_for("ready", timeout=PATIENCE_S)
         return child
 
-    def courier(self, kiosk: str = "kiosk-1") -> Child:
+    def courier(self, module: str = "edge_agent.courier", *arguments: str, kiosk: str = "kiosk-1") -> Child:
         """Start a kiosk's courier; it may not be connected yet."""
-        return self._program("edge_agent.courier", kiosk)
+        return self._program(kiosk, module, *arguments)
 
     def kiosk(self, kiosk: str = "kiosk-1") -> Child:
         """Start a kiosk's other half, which meets people."""
-        return self._program("edge_agent.kiosk", kiosk)
+        return self._program(kiosk, "edge_agent.kiosk")
 
     def spool(self, kiosk: str = "kiosk-1", delivery: str = SOON) -> Spool:
         """Add a kiosk to the fleet, of which there is the outbox alone."""
@@ -110,9 +110,9 @@ class LiveFleet:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def _program(self, module: str, kiosk: str) -> Child:
+    def _program(self, kiosk: str, module: str, *arguments: str) -> Child:
         settings = str(self.fleet.kiosk_directory(kiosk) / "kiosk.toml")
-        return self._open.enter_context(Child.python(module, "run", "--config", settings))
+        return self._open.enter_context(Child.python(module, *arguments, "run", "--config", settings))
 
     @contextlib.contextmanager
     def _store(self) -> Iterator[SqliteReader]:

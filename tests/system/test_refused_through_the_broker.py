@@ -167,7 +167,7 @@ def test_a_kiosk_keeps_what_is_quarantined_and_delivers_it_once_the_registry_kno
     live.broker()
     live.intake()
     queued = spool.fill(3)
-    courier = live.courier("kiosk-1")
+    courier = live.courier()
     for record_id in queued:
         courier.wait_for("quarantined", record=record_id.hex(), reason="unknown-signer", timeout=PATIENCE_S)
     assert spool.left == 3
@@ -193,7 +193,7 @@ def test_no_forged_receipt_makes_a_courier_let_go(live, tmp_path):
     spool = live.spool("kiosk-1")
     live.broker()
     (record_id,) = spool.fill(1)
-    courier = live.courier("kiosk-1")
+    courier = live.courier()
     courier.wait_for("connected", timeout=PATIENCE_S)
     real = live.fleet.receipt_signer
     files = Files(tmp_path / "intake", live.fleet.authority.pem, live.fleet.client("intake-1"))
