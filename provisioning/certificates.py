@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -26,7 +27,7 @@ from edge_agent.errors import KeyFileError
 from edge_agent.wire.topics import check_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 DEVICE_LIFETIME: Final = dt.timedelta(days=90)
 AUTHORITY_LIFETIME: Final = dt.timedelta(days=3650)
@@ -80,6 +81,11 @@ class Authority:
         return cls(certificate, key)
 
     @property
+    def key(self) -> ec.EllipticCurvePrivateKey:
+        """The CA's private key, for whoever protects it."""
+        return self._key
+
+    @property
     def identity(self) -> Identity:
         """The CA's own certificate and key, to be kept safe."""
         return Identity(self.pem, private_pem(self._key))
@@ -99,6 +105,37 @@ class Authority:
         names = [_general_name(host) for host in hosts]
         return self._issue(hosts[0], names, ExtendedKeyUsageOID.SERVER_AUTH, now, lifetime)
 
+    def certify(
+        self,
+        client_id: str,
+        key: ec.EllipticCurvePublicKey,
+        now: dt.datetime,
+        lifetime: dt.timedelta = DEVICE_LIFETIME,
+    ) -> bytes:
+        """Make the client certificate, PEM, of a key that was made elsewhere."""
+        names = [x509.DNSName(check_id(client_id))]
+        return self._certify(client_id, key, names, ExtendedKeyUsageOID.CLIENT_AUTH, now, lifetime)
+
+    def revoke(self, ended: Mapping[str, int], now: dt.datetime) -> bytes:
+        """Make the CRL, PEM, of serial numbers (hexadecimal) and when they ended (seconds since 1970).
+
+        It is valid as long as the CA: mosquitto shuts everybody out when a CRL expires.
+        """
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._certificate.subject)
+            .last_update(now - _CLOCK_SLACK)
+            .next_update(self._certificate.not_valid_after_utc)
+        )
+        for serial, seconds in ended.items():
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder()
+                .serial_number(int(serial, 16))
+                .revocation_date(dt.datetime.fromtimestamp(seconds, dt.UTC))
+                .build()
+            )
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
     def _issue(
         self,
         common_name: str,
@@ -108,8 +145,19 @@ class Authority:
         lifetime: dt.timedelta,
     ) -> Identity:
         key = ec.generate_private_key(ec.SECP256R1())
+        return Identity(self._certify(common_name, key.public_key(), names, use, now, lifetime), private_pem(key))
+
+    def _certify(
+        self,
+        common_name: str,
+        key: ec.EllipticCurvePublicKey,
+        names: Sequence[x509.GeneralName],
+        use: x509.ObjectIdentifier,
+        now: dt.datetime,
+        lifetime: dt.timedelta,
+    ) -> bytes:
         certificate = (
-            _builder(_name(common_name), self._certificate.subject, key.public_key(), now, lifetime)
+            _builder(_name(common_name), self._certificate.subject, key, now, lifetime)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(certifies=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
@@ -120,7 +168,26 @@ class Authority:
             )
             .sign(self._key, hashes.SHA256())
         )
-        return Identity(certificate.public_bytes(Encoding.PEM), private_pem(key))
+        return certificate.public_bytes(Encoding.PEM)
+
+
+def requested_key(request: bytes) -> ec.EllipticCurvePublicKey:
+    """Take the P-256 key out of a signing request (PKCS #10, PEM), whose owner signed it. Raises KeyFileError.
+
+    Its names are not looked at: the fleet decides what a certificate says.
+    """
+    try:
+        asked = x509.load_pem_x509_csr(request)
+        key, owned = asked.public_key(), asked.is_signature_valid
+    except (ValueError, TypeError, UnsupportedAlgorithm) as fault:
+        raise KeyFileError(
+            "it is no signing request in PEM", next_step="Bring the request that was made on the kiosk."
+        ) from fault
+    if not owned or not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise KeyFileError(
+            "the signing request is not signed by a P-256 key of its own", next_step="Make it again on the kiosk."
+        )
+    return key
 
 
 def _builder(

@@ -28,6 +28,7 @@ class Broker:
     port: int
     directory: Path  # holds ca.pem, server.pem, server.key, acl; persistence goes to data/ below
     run_as: str = "mosquitto"  # the user that mosquitto becomes when root starts it
+    crl: bool = False  # whether crl.pem is there too. It must never expire: an expired one shuts everybody out
 
 
 def settings(broker: Broker) -> str:
@@ -44,6 +45,7 @@ def settings(broker: Broker) -> str:
         "use_identity_as_username true",
         "allow_anonymous false",
         f"acl_file {here / 'acl'}",
+        *([f"crlfile {here / 'crl.pem'}"] if broker.crl else []),
         "persistence true",
         f"persistence_location {here / 'data'}/",
         "autosave_interval 1",

@@ -1,0 +1,401 @@
+"""What a fleet is, and what may become of it. Pure: a state and an intention in, the next state out.
+
+All that is in force stands in one `State`, the signed documents included, so that one rename is the moment at which an
+act has happened. Nothing in it is secret: keys are in the two key files, and a claim's secret is derived when it is
+needed. Times are in seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from edge_agent.errors import LocalError, MalformedError
+from edge_agent.wire import bundle, cose, registry
+from edge_agent.wire.documents import from_cbor
+from edge_agent.wire.topics import Id, check_id
+from provisioning.audit import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge_agent.wire.bundle import Bundle, Recipient, TrustedBundle
+    from edge_agent.wire.consent import Controller
+    from edge_agent.wire.keys import Signer
+    from edge_agent.wire.registry import RegisteredKey, RegistryContent
+
+DAY: Final = 86_400
+CLAIM_DAYS: Final = 14
+LONGEST_PAUSE_DAYS: Final = 200  # a clock that jumps further than that is asked about
+EARLIEST: Final = 1_767_225_600  # 2026-01-01: no clock that is right says earlier
+CLOCK_SLACK: Final = 120
+CLAIM_PREFIX: Final = "claim-"
+CHECKER: Final = "broker-check"  # the name that `broker check` knocks with
+CHECKED: Final = "broker-check-2"  # and whom it tries to overhear
+
+Words = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^\S")]
+Language = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")]
+Seconds = Annotated[int, msgspec.Meta(ge=0)]
+Serial = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{1,40}\Z")]
+
+
+class FleetError(LocalError):
+    """The fleet is not in a state for that, or what was asked for can't be."""
+
+    code = "fleet"
+
+
+class ClockError(FleetError):
+    """This computer's clock can't be right. Nothing is signed by a wrong clock."""
+
+    code = "wrong-clock"
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The base of everything in the state."""
+
+
+class Site(Part, frozen=True, kw_only=True):
+    """Where a kiosk stands; the fields are those of the kiosk's own settings."""
+
+    id: Id
+    name: Words
+    latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)]
+    longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)]
+    accuracy_m: Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+    area: Words
+
+
+class Hardware(StrEnum):
+    """What a kiosk is made of."""
+
+    RASPBERRY_PI = "raspberry-pi"
+    SIMULATED = "simulated"
+
+
+class Network(StrEnum):
+    """How a kiosk reaches the broker."""
+
+    ETHERNET = "ethernet"
+    WIFI = "wifi"
+    CELLULAR = "cellular"
+
+
+class Plan(Part, frozen=True, kw_only=True):
+    """What staff decide about a kiosk."""
+
+    id: Id
+    site: Site
+    languages: Annotated[list[Language], msgspec.Meta(min_length=1, max_length=20)]
+    time_zone: str
+    hardware: Hardware
+    network: Network
+
+    def __post_init__(self) -> None:
+        """Refuse a time zone that nobody knows, and texts that no settings file can carry."""
+        try:
+            zoneinfo.ZoneInfo(self.time_zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{self.time_zone!r} is no time zone; write it like Asia/Urumqi") from None
+        if not (self.site.name.isprintable() and self.site.area.isprintable()):
+            raise ValueError("the site's name and area must be printable, on one line")
+
+
+class Certificate(Part, frozen=True, kw_only=True):
+    """A certificate that the CA gave out, by its serial number in hexadecimal."""
+
+    serial: Serial
+    not_after: Seconds
+
+
+class Claim(Part, frozen=True, kw_only=True):
+    """The right of one card to enrol one kiosk, once."""
+
+    id: Id
+    certificate: Certificate
+    used_at: Seconds | None = None
+
+    def is_open(self, now: int) -> bool:
+        """Say whether it can still be used."""
+        return self.used_at is None and now <= self.certificate.not_after
+
+
+class Kiosk(Part, frozen=True, kw_only=True):
+    """One kiosk, from the day it is added."""
+
+    plan: Plan
+    added_at: Seconds
+    claim: Claim
+    certificates: list[Certificate] = []  # all that name it or its earlier claims
+    revoked_at: Seconds | None = None
+
+
+class Condition(StrEnum):
+    """How a kiosk stands, in the order of who needs a person."""
+
+    CARD_EXPIRED = "card expired"
+    WAITING = "waiting for first boot"
+    IN_SERVICE = "in service"
+    REVOKED = "revoked"
+
+
+class State(Part, frozen=True, kw_only=True):
+    """All of a fleet but its keys. `root` is the root's point in hexadecimal, `authority` and `crl` are PEM."""
+
+    type: Literal["homeward fleet, version 1"] = "homeward fleet, version 1"
+    fleet: Id
+    root: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{130}\Z")]
+    authority: str
+    crl: str
+    brokers: Annotated[list[str], msgspec.Meta(min_length=1, max_length=16)]
+    bundle: bytes
+    registry: bytes
+    last_act: Entry
+    backup_proven: bool = False
+    intakes: list[Id] = []
+    kiosks: list[Kiosk] = []
+
+    @property
+    def trusted(self) -> TrustedBundle:
+        """The bundle in force, verified. Raises a WireError when the root did not sign it."""
+        return bundle.trust(self.bundle, bytes.fromhex(self.root))
+
+    @property
+    def registered(self) -> RegistryContent:
+        """The registry in force, verified. Raises a WireError."""
+        trusted, limit = self.trusted, registry.RegistryContent.MAX_BYTES
+        payload = cose.verify1(self.registry, registry.TYPE, trusted.order_key, max_bytes=limit)
+        return from_cbor(payload, registry.RegistryContent)
+
+    def kiosk(self, kiosk: str) -> Kiosk:
+        """Give a kiosk by its id. Raises FleetError."""
+        for known in self.kiosks:
+            if known.plan.id == kiosk:
+                return known
+        raise FleetError(f"the fleet has no kiosk {kiosk!r}", next_step="See `homeward-fleet list`.")
+
+    def condition(self, kiosk: Kiosk, now: int) -> Condition:
+        """Say how a kiosk stands."""
+        if kiosk.revoked_at is not None:
+            return Condition.REVOKED
+        if kiosk.claim.used_at is not None:
+            return Condition.IN_SERVICE
+        return Condition.WAITING if kiosk.claim.is_open(now) else Condition.CARD_EXPIRED
+
+    def by_need(self, now: int) -> list[tuple[Condition, Kiosk]]:
+        """Give the kiosks, those first who need a person."""
+        order = list(Condition)
+        stand = [(self.condition(kiosk, now), kiosk) for kiosk in self.kiosks]
+        return sorted(stand, key=lambda pair: (order.index(pair[0]), pair[1].plan.id))
+
+    @property
+    def in_service(self) -> list[str]:
+        """The ids of the kiosks that deliver."""
+        return [k.plan.id for k in self.kiosks if k.revoked_at is None and k.claim.used_at is not None]
+
+    @property
+    def shut_out(self) -> list[str]:
+        """The names that a broker must give nothing: revoked kiosks and every card's claim."""
+        claims = [kiosk.claim.id for kiosk in self.kiosks]
+        return sorted(claims + [kiosk.plan.id for kiosk in self.kiosks if kiosk.revoked_at is not None])
+
+
+# -- Whether anything may be done at all -------------------------------------------------------------------------------
+
+
+def check_clock(now: int, last: int | None, *, believed: bool = False) -> None:
+    """Raise ClockError when this computer's clock can't be right, by the time of the last act.
+
+    `believed` is a person's word that a jump ahead is real. A clock that is behind is never believed.
+    """
+    if now < max(EARLIEST, (last or 0) - CLOCK_SLACK):
+        raise ClockError(
+            "this computer's clock is behind: it is earlier than this fleet's last act",
+            next_step="Set date and time, and begin again. Nothing was changed.",
+        )
+    if last is not None and now - last > LONGEST_PAUSE_DAYS * DAY and not believed:
+        raise ClockError(
+            f"this computer's clock says that {(now - last) // DAY} days have passed since the fleet's last act",
+            next_step="Check date and time. If they are right, say so with --clock-is-right. Nothing was changed.",
+        )
+
+
+def check_proven(state: State) -> None:
+    """Raise FleetError while nobody has shown that the root's paper reads back."""
+    if not state.backup_proven:
+        raise FleetError(
+            "nobody has shown yet that the root's paper can be read back",
+            next_step="Take the printed sheets and run `homeward-fleet backup prove`. Without them a lost stick ends "
+            "the fleet.",
+        )
+
+
+# -- What may become of it ---------------------------------------------------------------------------------------------
+
+
+def check_recipients(recipients: Sequence[Recipient]) -> None:
+    """Raise FleetError for recipients that can't stand in one bundle."""
+    if not any(recipient.holder is bundle.Holder.ESCROW for recipient in recipients):
+        raise FleetError(
+            "there is no escrow among the recipients",
+            next_step="Name one with --escrow: a key kept offline, for the day when the caseworkers' are lost.",
+        )
+    for what, values in (
+        ("key", [recipient.key for recipient in recipients]),
+        ("name", [recipient.name for recipient in recipients]),
+    ):
+        if len(set(values)) != len(values):
+            raise FleetError(f"two recipients have the same {what}", next_step="Each person makes a key of their own.")
+
+
+def first_bundle(
+    fleet: str,
+    controller: Controller,
+    jurisdiction: str,
+    recipients: Sequence[Recipient],
+    *,
+    receipts: bytes,
+    orders: bytes,
+    now: int,
+    days: int,
+) -> Bundle:
+    """Draw up a new fleet's recipient bundle; `receipts` and `orders` are the two keys' points of 65 bytes."""
+    check_recipients(recipients)
+    return bundle.Bundle(
+        fleet=fleet,
+        version=1,
+        issued_at=now,
+        expires_at=now + days * DAY,
+        controller=controller,
+        jurisdiction=jurisdiction,
+        recipients=list(recipients),
+        receipt_keys=[receipts],
+        order_keys=[orders],
+    )
+
+
+def with_recipients(state: State, recipients: Sequence[Recipient], root: Signer, *, now: int, days: int) -> State:
+    """Sign the next bundle, with these recipients. Raises FleetError."""
+    check_recipients(recipients)
+    if root.public_key.hex() != state.root:
+        raise FleetError("this is another fleet's root key", next_step="Name this fleet's, with --root.")
+    content = state.trusted.content
+    successor = replace(
+        content,
+        version=content.version + 1,
+        issued_at=max(now, content.issued_at),
+        expires_at=max(now + days * DAY, content.expires_at),
+        recipients=list(recipients),
+    )
+    return replace(state, bundle=bundle.sign(successor, root))
+
+
+def check_new(state: State, plan: Plan) -> None:
+    """Raise FleetError when a kiosk can't be added under this id."""
+    if plan.id in {kiosk.plan.id for kiosk in state.kiosks}:
+        raise FleetError(
+            f"there is a kiosk {plan.id} already",
+            next_step="Choose another id; ids are never used twice. For a new card of the same kiosk: "
+            f"`homeward-fleet card {plan.id}`.",
+        )
+    check_name(plan.id, taken=state.intakes)
+
+
+def check_name(name: str, *, taken: Sequence[str]) -> None:
+    """Raise FleetError for an id that is no id, or that is kept for something else."""
+    try:
+        check_id(name)
+    except MalformedError as fault:
+        raise FleetError(fault.what, next_step="Write it like urumqi-station-1.") from fault
+    if name.startswith(CLAIM_PREFIX) or name in {CHECKER, CHECKED, *taken}:
+        raise FleetError(f"the name {name} is kept for something else", next_step="Choose another.")
+
+
+def with_kiosk(state: State, plan: Plan, claim: Claim, *, now: int) -> State:
+    """Add a kiosk that waits for its first boot. Raises FleetError."""
+    check_new(state, plan)
+    return replace(state, kiosks=[*state.kiosks, Kiosk(plan=plan, added_at=now, claim=claim)])
+
+
+def with_claim(state: State, kiosk: str, claim: Claim) -> State:
+    """Give a kiosk that was never in service another card; its earlier one is worth nothing from now on."""
+    known = check_waiting(state, kiosk)
+    earlier = [*known.certificates, known.claim.certificate]
+    return _with(state, replace(known, claim=claim, certificates=earlier))
+
+
+def check_waiting(state: State, kiosk: str) -> Kiosk:
+    """Give a kiosk that has not been in service. Raises FleetError."""
+    known = state.kiosk(kiosk)
+    if known.revoked_at is not None:
+        raise FleetError(f"kiosk {kiosk} was revoked", next_step="Add its successor under a new id.")
+    if known.claim.used_at is not None:
+        raise FleetError(f"kiosk {kiosk} is in service already", next_step="If it was replaced: revoke it first.")
+    return known
+
+
+def with_enrolled(state: State, kiosk: str, key: bytes, certificate: Certificate, orders: Signer, *, now: int) -> State:
+    """Take a kiosk into service: its claim is used up, its signing key (a point of 65 bytes) is registered.
+
+    Raises FleetError when its claim is used or expired, or when the key is another kiosk's.
+    """
+    known = check_waiting(state, kiosk)
+    if not known.claim.is_open(now):
+        raise FleetError(
+            f"the card of kiosk {kiosk} has expired", next_step=f"Make another: `homeward-fleet card {kiosk}`."
+        )
+    if key in {entry.key for entry in state.registered.keys}:
+        raise FleetError("this signing key is registered already", next_step="Each kiosk makes a key of its own.")
+    entry = registry.RegisteredKey(kiosk=kiosk, key=key)
+    enrolled = replace(known, claim=replace(known.claim, used_at=now), certificates=[*known.certificates, certificate])
+    return _with(_register(state, [*state.registered.keys, entry], orders, now), enrolled)
+
+
+def with_revoked(state: State, kiosk: str, orders: Signer, *, now: int) -> State:
+    """Take a kiosk out of service, for good. Raises FleetError when it is already."""
+    known = state.kiosk(kiosk)
+    if known.revoked_at is not None:
+        raise FleetError(f"kiosk {kiosk} was revoked already", next_step="See `homeward-fleet audit`.")
+    entries = [
+        replace(entry, revoked_at=now) if entry.kiosk == kiosk and entry.revoked_at is None else entry
+        for entry in state.registered.keys
+    ]
+    return _with(_register(state, entries, orders, now), replace(known, revoked_at=now))
+
+
+def revoked_certificates(state: State) -> dict[str, int]:
+    """Give the serials that no broker may take any more, with when they ended: what the CRL lists.
+
+    Those of revoked kiosks, and of every claim that was used or replaced.
+    """
+    found: dict[str, int] = {}
+    for kiosk in state.kiosks:
+        if kiosk.revoked_at is not None:
+            found |= {held.serial: kiosk.revoked_at for held in [*kiosk.certificates, kiosk.claim.certificate]}
+        elif kiosk.claim.used_at is not None:
+            found[kiosk.claim.certificate.serial] = kiosk.claim.used_at
+        else:
+            found |= {held.serial: kiosk.added_at for held in kiosk.certificates}
+    return found
+
+
+def with_intake(state: State, name: str) -> State:
+    """Add an intake's name, if it is not there. Raises FleetError."""
+    if name in state.intakes:
+        return state
+    check_name(name, taken=[kiosk.plan.id for kiosk in state.kiosks])
+    return replace(state, intakes=[*state.intakes, name])
+
+
+def _register(state: State, entries: list[RegisteredKey], orders: Signer, now: int) -> State:
+    content = state.registered
+    successor = replace(content, version=content.version + 1, issued_at=max(now, content.issued_at), keys=entries)
+    return replace(state, registry=registry.sign(successor, orders))
+
+
+def _with(state: State, changed: Kiosk) -> State:
+    return replace(state, kiosks=[changed if k.plan.id == changed.plan.id else k for k in state.kiosks])
