@@ -1,0 +1,425 @@
+"""What staff do with a fleet, whichever screen they do it from: each method is one act, whole or not at all.
+
+An act asks for keys only when it needs them, records itself in the audit log, and returns what the screen should say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from msgspec.structs import replace
+
+from edge_agent.errors import LocalError, MalformedError
+from edge_agent.files import OWNER_ONLY, read_private, write_whole
+from edge_agent.wire import bundle, registry
+from edge_agent.wire.bundle import Recipient
+from edge_agent.wire.keys import RecipientPublicKey, SoftwareSigner, kid
+from provisioning import audit, backup, card, fleet, handout, keyring, printing
+from provisioning.certificates import Authority, Identity, private_pem, requested_key
+from provisioning.fleet import Certificate, Claim, FleetError, State
+from provisioning.handout import File, text
+from provisioning.keyring import OfficeKey, Purpose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from edge_agent.wire.bundle import Holder
+    from edge_agent.wire.consent import Controller
+    from provisioning.backup import Split
+    from provisioning.fleet import Plan
+    from provisioning.fleet_directory import Act, FleetDirectory
+    from provisioning.handout import Files
+    from provisioning.mosquitto import Broker
+
+SERVER_LIFETIME: Final = dt.timedelta(days=365)
+_CLAIM_LIFETIME: Final = dt.timedelta(days=fleet.CLAIM_DAYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What staff decide about a new fleet. `days` is the life of a recipient bundle."""
+
+    fleet: str
+    controller: Controller
+    jurisdiction: str
+    brokers: list[str]
+    recipients: list[Recipient]
+    split: Split
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The office's keys, opened."""
+
+    authority: Authority
+    receipts: SoftwareSigner
+    orders: SoftwareSigner
+    claims: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a server's folder goes, whether over what is there, or not at all this time."""
+
+    folder: Path
+    over: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """One fleet's directory, who works on it, and what time it is (seconds since 1970)."""
+
+    directory: FleetDirectory
+    who: str
+    now: int
+    clock_is_right: bool = False
+
+    @property
+    def time(self) -> dt.datetime:
+        """The time as certificates want it."""
+        return dt.datetime.fromtimestamp(self.now, dt.UTC)
+
+    def state(self) -> State:
+        """Read the fleet as it stands."""
+        return self.directory.read()
+
+    def keys(self, passphrase: str) -> Keys:
+        """Open the office's keys. Raises KeyFileError."""
+        state = self.state()
+        found = keyring.unprotect(self.directory.office_keys(), state.fleet, Purpose.OFFICE, passphrase)
+        authority, receipts, orders = (
+            keyring.signer(found[name]) for name in (OfficeKey.AUTHORITY, OfficeKey.RECEIPTS, OfficeKey.ORDERS)
+        )
+        identity = Identity(state.authority.encode(), private_pem(authority.private_key))
+        return Keys(Authority.load(identity), receipts, orders, found[OfficeKey.CLAIMS])
+
+    # -- Beginning -----------------------------------------------------------------------------------------------------
+
+    def begin(self, plan: Beginning, root_file: Path, sheets: Path, *, office: str, root: str) -> list[str]:
+        """Make a fleet: the root into `root_file`, its paper into the folder `sheets`; return the sheets' words.
+
+        `office` and `root` are the two passphrases. When it fails or is stopped, nothing of it stays.
+        """
+        fleet.check_clock(self.now, None)
+        self.directory.check_free()
+        handout.check_place(sheets, replace=False)
+        if office == root:
+            raise LocalError(
+                "the root's passphrase is the office's too", next_step="Take another: they guard different things."
+            )
+        signer, authority = SoftwareSigner.generate(), Authority.create(plan.fleet, self.time)
+        receipts, orders = SoftwareSigner.generate(), SoftwareSigner.generate()
+        state = self._first_state(plan, signer, authority, receipts, orders)
+        office_keys = {
+            OfficeKey.AUTHORITY: keyring.secret_of(authority.key),
+            OfficeKey.RECEIPTS: keyring.secret_of(receipts.private_key),
+            OfficeKey.ORDERS: keyring.secret_of(orders.private_key),
+            OfficeKey.CLAIMS: keyring.new_secret(),
+        }
+        secret = keyring.secret_of(signer.private_key)
+        words = backup.sheets(secret, plan.split)
+        protected = keyring.protect(office_keys, plan.fleet, Purpose.OFFICE, office)
+        protected_root = keyring.protect({Purpose.ROOT: secret}, plan.fleet, Purpose.ROOT, root)
+        with contextlib.ExitStack() as undo:
+            undo.callback(_remove_if, root_file, protected_root)
+            self._write_root(root_file, protected_root)
+            undo.callback(remove_sheets, sheets, plan.split)
+            handout.write_folder(sheets, _printed(plan.fleet, words, plan.split, signer.public_key))
+            self.directory.create(state, protected)
+            undo.pop_all()
+        return words
+
+    def _first_state(
+        self,
+        plan: Beginning,
+        root: SoftwareSigner,
+        authority: Authority,
+        receipts: SoftwareSigner,
+        orders: SoftwareSigner,
+    ) -> State:
+        content = fleet.first_bundle(
+            plan.fleet,
+            plan.controller,
+            plan.jurisdiction,
+            plan.recipients,
+            receipts=receipts.public_key,
+            orders=orders.public_key,
+            now=self.now,
+            days=plan.days,
+        )
+        nobody = registry.RegistryContent(fleet=plan.fleet, version=1, issued_at=self.now, keys=[])
+        facts: dict[str, audit.Fact] = {
+            "fleet": plan.fleet,
+            "root": kid(root.public_key).hex(),
+            "paper": plan.split.name,
+            "recipients": [named(recipient) for recipient in plan.recipients],
+        }
+        return State(
+            fleet=plan.fleet,
+            root=root.public_key.hex(),
+            authority=authority.pem.decode(),
+            crl=authority.revoke({}, self.time).decode(),
+            brokers=plan.brokers,
+            bundle=bundle.sign(content, root),
+            registry=registry.sign(nobody, orders),
+            last_act=audit.following(None, at=self.now, who=self.who, act="begin", facts=facts),
+        )
+
+    def _write_root(self, path: Path, content: bytes) -> None:
+        if path.exists():
+            raise LocalError(f"{path} is there already", next_step="A root is never written over: name another place.")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise handout.unwritable(path, fault) from fault
+        write_whole(path, content, replace=True)  # by rename: a USB stick's file system knows no hard links
+
+    def root(self, path: Path, passphrase: str) -> SoftwareSigner:
+        """Open the root's file. Raises KeyFileError, FleetError for another fleet's."""
+        state = self.state()
+        found = keyring.unprotect(read_private(path), state.fleet, Purpose.ROOT, passphrase)
+        return self._own_root(state, found[Purpose.ROOT])
+
+    def _own_root(self, state: State, secret: bytes) -> SoftwareSigner:
+        signer = keyring.signer(secret)
+        if signer.public_key.hex() != state.root:
+            raise FleetError(
+                "this is another fleet's root", next_step="Take this fleet's sheets, or this fleet's file."
+            )
+        return signer
+
+    def prove_backup(self, read: Sequence[str]) -> None:
+        """Note that the root's sheets read back: enough of them, all words. Raises KeyFileError, FleetError."""
+        with self._act(proven=False) as act:
+            self._own_root(act.state, backup.combine(read))
+            self._proven(act)
+
+    def prove_printed(self, words: Sequence[str], typed: Sequence[str]) -> None:
+        """Note that somebody read the last words of each sheet that was just printed. Raises FleetError."""
+        for number, (whole, last) in enumerate(zip(words, typed, strict=True), 1):
+            if backup.normal(last).split() != whole.split()[-backup.PROVEN_WORDS :]:
+                raise FleetError(f"these are not the last words of sheet {number}", next_step="Read them again.")
+        with self._act(proven=False) as act:
+            self._proven(act)
+
+    def _proven(self, act: Act) -> None:
+        act.commit(replace(act.state, backup_proven=True), "backup-proven", {})
+
+    def restore_root(self, read: Sequence[str], path: Path, passphrase: str) -> None:
+        """Write the root's file anew from its sheets, under a new passphrase. Raises KeyFileError, FleetError."""
+        with self._act(proven=False) as act:
+            secret = keyring.secret_of(self._own_root(act.state, backup.combine(read)).private_key)
+            self._write_root(path, keyring.protect({Purpose.ROOT: secret}, act.state.fleet, Purpose.ROOT, passphrase))
+            act.commit(act.state, "root-restored", {"sheets": len(read)})
+
+    # -- Recipients ----------------------------------------------------------------------------------------------------
+
+    def set_recipients(self, recipients: Sequence[Recipient], root: SoftwareSigner, days: int) -> int:
+        """Sign the next bundle with these recipients; return its version."""
+        with self._act() as act:
+            before = act.state.trusted.content.recipients
+            state = fleet.with_recipients(act.state, recipients, root, now=self.now, days=days)
+            version = state.trusted.content.version
+            facts: dict[str, audit.Fact] = {
+                "bundle": version,
+                "added": [named(r) for r in recipients if r not in before],
+                "removed": [named(r) for r in before if r not in recipients],
+            }
+            act.commit(state, "recipients", facts)
+            return version
+
+    # -- Kiosks --------------------------------------------------------------------------------------------------------
+
+    def add(self, plan: Plan, keys: Keys, out: Path, label: Path) -> Claim:
+        """Add a kiosk: its card bundle (a folder, or a zip by its name) and the label to print. Return its claim."""
+        with self._act() as act:
+            fleet.check_new(act.state, plan)
+            claim, files = self._card(act.state, plan, keys)
+            with _placed(out, files), _placed(label, self._label(act.state, plan)):
+                state = fleet.with_kiosk(act.state, plan, claim, now=self.now)
+                act.commit(state, "add", {"kiosk": plan.id, "claim": claim.id, "site": plan.site.name})
+        return claim
+
+    def new_card(self, kiosk: str, keys: Keys, out: Path) -> Claim:
+        """Make another card for a kiosk that never was in service; the earlier card is worth nothing any more."""
+        with self._act() as act:
+            plan = fleet.check_waiting(act.state, kiosk).plan
+            claim, files = self._card(act.state, plan, keys)
+            with _placed(out, files):
+                state = fleet.with_claim(act.state, kiosk, claim)
+                act.commit(self._listing(state, keys), "card", {"kiosk": kiosk, "claim": claim.id})
+        return claim
+
+    def enrol(self, kiosk: str, signing: bytes, tls: bytes, keys: Keys, out: Path) -> None:
+        """Take a kiosk into service by hand: its two signing requests (PEM) against its TLS certificate in `out`."""
+        signing_key, tls_key = requested_key(signing), requested_key(tls)
+        if signing_key == tls_key:
+            raise FleetError(
+                "both requests are of one key", next_step="The kiosk makes two: one to sign with, one for TLS."
+            )
+        with self._act() as act:
+            pem = keys.authority.certify(kiosk, tls_key, self.time)
+            point = signing_key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+            state = fleet.with_enrolled(act.state, kiosk, point, _certificate(pem), keys.orders, now=self.now)
+            with _placed(out, {"tls.pem": File(pem), **handout.trust(act.state)}):
+                facts: dict[str, audit.Fact] = {
+                    "kiosk": kiosk,
+                    "key": kid(point).hex(),
+                    "registry": state.registered.version,
+                }
+                act.commit(self._listing(state, keys), "enrol", facts)
+
+    def revoke(self, kiosk: str, keys: Keys) -> State:
+        """Take a kiosk out of service, for good; return the state, whose `to-copy` is then written."""
+        with self._act() as act:
+            state = fleet.with_revoked(act.state, kiosk, keys.orders, now=self.now)
+            facts: dict[str, audit.Fact] = {"kiosk": kiosk, "registry": state.registered.version}
+            return act.commit(self._listing(state, keys), "revoke", facts)
+
+    # -- Servers -------------------------------------------------------------------------------------------------------
+
+    def intake(self, name: str, keys: Keys, out: Output) -> list[str]:
+        """Write all that an intake needs, the receipt key included; return the files' names."""
+        with self._act() as act:
+            state = fleet.with_intake(act.state, name)
+            identity = keys.authority.client(name, self.time, SERVER_LIFETIME)
+            files = handout.for_intake(state, identity, private_pem(keys.receipts.private_key))
+            return self._hand_out(act, state, files, out, {"intake": name})
+
+    def mosquitto(self, keys: Keys, hosts: list[str], listener: Broker, out: Output) -> list[str]:
+        """Write all that one mosquitto needs, whose certificate names `hosts`; return the files' names."""
+        with self._act() as act:
+            server = keys.authority.server(hosts, self.time, SERVER_LIFETIME)
+            files = handout.for_mosquitto(act.state, server, listener)
+            return self._hand_out(act, act.state, files, out, {"broker": "mosquitto", "hosts": hosts})
+
+    def rabbitmq(
+        self, keys: Keys, hosts: list[str], nodes: list[str], installed_at: Path, port: int, out: Output
+    ) -> list[str]:
+        """Write all that each node of a RabbitMQ cluster needs; return the files' names."""
+        with self._act() as act:
+            server = keys.authority.server(hosts, self.time, SERVER_LIFETIME)
+            files = handout.for_rabbitmq(act.state, server, nodes, installed_at, port)
+            return self._hand_out(act, act.state, files, out, {"broker": "rabbitmq", "nodes": nodes})
+
+    def _hand_out(self, act: Act, state: State, files: Files, out: Output, facts: dict[str, audit.Fact]) -> list[str]:
+        handout.check_place(out.folder, replace=out.over)
+        if not out.dry_run:
+            if out.over:
+                handout.write_folder(out.folder, files, replace=True)
+                act.commit(state, "handed-out", facts)
+            else:
+                with _placed(out.folder, files):
+                    act.commit(state, "handed-out", facts)
+        return sorted(files)
+
+    # -- Parts ---------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _act(self, *, proven: bool = True) -> Iterator[Act]:
+        with self.directory.act(self.who, self.now, believed=self.clock_is_right) as act:
+            if proven:
+                fleet.check_proven(act.state)
+            yield act
+
+    def _card(self, state: State, plan: Plan, keys: Keys) -> tuple[Claim, Files]:
+        claim_id = card.new_claim_id()
+        identity = keys.authority.client(claim_id, self.time, _CLAIM_LIFETIME)
+        claim = Claim(id=claim_id, certificate=_certificate(identity.certificate))
+        secret = card.claim_secret(keys.claims, claim_id)
+        return claim, card.files(state, plan, claim, identity, secret)
+
+    def _label(self, state: State, plan: Plan) -> bytes:
+        return printing.label(state.fleet, plan.id, state.trusted.content.controller.contact)
+
+    def _listing(self, state: State, keys: Keys) -> State:
+        """Renew the CRL."""
+        return replace(state, crl=keys.authority.revoke(fleet.revoked_certificates(state), self.time).decode())
+
+
+def recipient(line: str, holder: Holder) -> Recipient:
+    """Read a recipient out of a `.pub` file's line, as `homeward-desk key` writes it. Raises LocalError."""
+    raw, _, name = line.strip().partition(" ")
+    try:
+        key = RecipientPublicKey(bytes.fromhex(raw))
+        key.hpke()
+        return _checked(Recipient(name=name.strip(), holder=holder, key=key.raw))
+    except (ValueError, MalformedError) as fault:
+        raise LocalError(
+            f"this is no recipient's public key: {fault}", next_step="Give the .pub file that `homeward-desk key` made."
+        ) from fault
+
+
+def _checked(made: Recipient) -> Recipient:
+    if not 1 <= len(made.name) <= 200 or not made.name.isprintable():  # noqa: PLR2004 - the bundle's own bounds
+        raise ValueError("it has no name that can be printed")
+    return made
+
+
+def named(who: Recipient) -> str:
+    """Name a recipient for people: name, holder, fingerprint."""
+    return f"{who.name} ({who.holder}, {kid(who.key).hex()})"
+
+
+def remove_sheets(folder: Path, split: Split) -> None:
+    """Overwrite and remove printed sheets. On a card or an SSD what was there may survive underneath."""
+    for name in _sheet_names(split):
+        path = folder / name
+        with contextlib.suppress(OSError):
+            path.write_bytes(b"\0" * path.stat().st_size)
+            path.unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _sheet_names(split: Split) -> list[str]:
+    stems = [f"root-sheet-{number}-of-{split.sheets}" for number in range(1, split.sheets + 1)]
+    return [f"{stem}.{kind}" for stem in stems for kind in ("pdf", "txt")]
+
+
+def _printed(name: str, words: Sequence[str], split: Split, root: bytes) -> Files:
+    files: Files = {}
+    for number, sheet in enumerate(words, 1):
+        stem = f"root-sheet-{number}-of-{split.sheets}"
+        page = printing.sheet(name, sheet, number, split, kid(root).hex())
+        files[f"{stem}.pdf"] = File(page, OWNER_ONLY)
+        files[f"{stem}.txt"] = text("\n".join(backup.grouped(sheet)) + "\n", OWNER_ONLY)
+    return files
+
+
+@contextlib.contextmanager
+def _placed(out: Path, content: Files | bytes) -> Iterator[None]:
+    """Write beside `out` first, so that a full or read-only disk is known before the act; name it after the act."""
+    if out.exists() and not (out.is_dir() and not any(out.iterdir()) and not isinstance(content, bytes)):
+        raise LocalError(f"{out} is there already", next_step="Name another place; nothing is written over.")
+    with handout.staged(out) as beside:
+        if out.suffix == ".zip" and not isinstance(content, bytes):
+            content = card.zipped(content)
+        if isinstance(content, bytes):
+            write_whole(beside / out.name, content, replace=True)
+            yield
+            handout.settle(beside / out.name, out)
+        else:
+            handout.write_files(beside, content, replace=True)
+            yield
+            handout.settle(beside, out)
+
+
+def _certificate(pem: bytes) -> Certificate:
+    made = x509.load_pem_x509_certificate(pem)
+    return Certificate(serial=f"{made.serial_number:x}", not_after=int(made.not_valid_after_utc.timestamp()))
+
+
+def _remove_if(path: Path, content: bytes) -> None:
+    """Remove a file, if it is the one that we wrote."""
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == content:
+            path.unlink()

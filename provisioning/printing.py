@@ -1,0 +1,78 @@
+"""What is printed: the root's sheets and a kiosk's label, as PDF with a QR code. Made in memory.
+
+The PDF's own fonts know Latin letters alone, so that nothing need be installed. What is printed for certain is ASCII:
+ids, words, a telephone number; a name in another script is left to the person who fills in the sheet.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Final
+
+import segno
+from fpdf import FPDF
+
+from provisioning.backup import grouped
+
+if TYPE_CHECKING:
+    from provisioning.backup import Split
+
+_LABEL_MM: Final = (100, 60)
+_INK: Final = (0x14, 0x21, 0x3D)  # the project's ink
+
+
+def sheet(fleet: str, words: str, number: int, split: Split, fingerprint: str) -> bytes:
+    """Print one sheet of the root on A4."""
+    page = _page("portrait", "a4")
+    page.set_font("Helvetica", "B", 22)
+    page.cell(0, 14, "Homeward: a fleet's root, on paper", new_x="LMARGIN", new_y="NEXT")
+    page.set_font("Helvetica", "", 12)
+    kept = (
+        "Whoever has this sheet is the fleet: who may open reports is signed with it."
+        if split.sheets == 1
+        else f"{split.needed} of {split.sheets} sheets together are the fleet; fewer are worth nothing."
+    )
+    for line in (
+        f"Fleet: {fleet}     Root: {fingerprint}",
+        f"Sheet {number} of {split.sheets}. {kept}",
+        "Keep it dry, in a safe or with a person you would trust with it. Never photograph it.",
+        "To use it: homeward-fleet backup restore",
+    ):
+        page.multi_cell(0, 7, line, new_x="LMARGIN", new_y="NEXT")
+    page.ln(6)
+    page.set_font("Courier", "B", 15)
+    for line in grouped(words):
+        page.cell(0, 9, line, new_x="LMARGIN", new_y="NEXT")
+    page.ln(6)
+    _qr(page, words, x=20, y=page.get_y(), size=60)
+    return bytes(page.output())
+
+
+def label(fleet: str, kiosk: str, contact: str) -> bytes:
+    """Print the label that goes onto a kiosk: whose it is, whom to call."""
+    page = _page("landscape", (_LABEL_MM[1], _LABEL_MM[0]))
+    page.set_margin(5)
+    _qr(page, f"Homeward {fleet}/{kiosk} {contact}", x=5, y=10, size=40)
+    page.set_xy(48, 12)
+    page.set_font("Helvetica", "B", 16)
+    page.multi_cell(48, 8, kiosk, new_x="LEFT", new_y="NEXT")
+    page.set_font("Helvetica", "", 11)
+    page.multi_cell(48, 6, f"Homeward, fleet {fleet}", new_x="LEFT", new_y="NEXT")
+    if contact.isascii():
+        page.multi_cell(48, 6, contact, new_x="LEFT", new_y="NEXT")
+    return bytes(page.output())
+
+
+def _page(orientation: str, size: str | tuple[float, float]) -> FPDF:
+    page = FPDF(orientation=orientation, unit="mm", format=size)
+    page.set_auto_page_break(auto=False)
+    page.set_margin(20)
+    page.add_page()
+    page.set_text_color(*_INK)
+    return page
+
+
+def _qr(page: FPDF, text: str, *, x: float, y: float, size: float) -> None:
+    picture = io.BytesIO()
+    segno.make(text, error="m", micro=False).save(picture, kind="png", scale=8, border=4)
+    page.image(picture, x=x, y=y, w=size)
