@@ -1,0 +1,298 @@
+"""The commands of a fleet's first hour: init, the root's paper, the recipients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from edge_agent.errors import LocalError
+from edge_agent.mqtt import split_address
+from edge_agent.wire.bundle import Holder
+from edge_agent.wire.consent import Controller
+from edge_agent.wire.topics import check_id
+from provisioning import fleet as fleets
+from provisioning.backup import PROVEN_WORDS, Split
+from provisioning.office import Beginning, Office, named, recipient, remove_sheets
+from provisioning.terminal import ask, confirm, errors_in_words, moment, passphrase, read_text, say, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge_agent.wire.bundle import Recipient
+
+backup: Final = typer.Typer(no_args_is_help=True, help="The root on paper: prove that it reads back, restore from it.")
+recipients: Final = typer.Typer(no_args_is_help=True, help="Who can open reports. Each change is a new signed bundle.")
+_TRIES: Final = 3
+
+RootFile = Annotated[Path, typer.Option("--root", help="The root's key file, for example on a USB stick.")]
+RootPassphrase = Annotated[
+    Path | None, typer.Option("--root-passphrase-file", help="For scripts: a file (0600) with the root's passphrase.")
+]
+Days = Annotated[int, typer.Option("--days", min=30, max=3650, help="How long the bundle holds, days.")]
+Read = Annotated[
+    list[Path] | None, typer.Option("--read", help="A sheet's words as text, typed or scanned; once for each sheet.")
+]
+Sure = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
+
+
+def join(app: typer.Typer) -> None:
+    """Give the command line these commands."""
+    app.command()(init)
+    app.add_typer(backup, name="backup")
+    app.add_typer(recipients, name="recipients")
+
+
+def init(
+    context: typer.Context,
+    root_file: RootFile,
+    name: Annotated[str | None, typer.Option("--name", help="The fleet's id: a-z, 0-9 and '-'.")] = None,
+    organisation: Annotated[str | None, typer.Option("--organisation", help="Who answers for the data.")] = None,
+    contact: Annotated[str | None, typer.Option("--contact", help="A telephone number for people at a kiosk.")] = None,
+    jurisdiction: Annotated[str | None, typer.Option("--jurisdiction", help="Whose law holds.")] = None,
+    brokers: Annotated[list[str] | None, typer.Option("--broker", help="host:port; once for each address.")] = None,
+    caseworkers: Annotated[
+        list[Path] | None, typer.Option("--recipient", help="A caseworker's .pub file; once for each.")
+    ] = None,
+    escrows: Annotated[list[Path] | None, typer.Option("--escrow", help="The escrow's .pub file.")] = None,
+    split: Annotated[str, typer.Option("--split", help="2of3: three sheets of which two suffice.")] = "1of1",
+    sheets: Annotated[
+        Path | None, typer.Option("--sheets", help="New folder for the sheets to print; beside the root otherwise.")
+    ] = None,
+    days: Days = 730,
+    office_passphrase: Annotated[
+        Path | None, typer.Option("--passphrase-file", help="For scripts: a file (0600) with the office's passphrase.")
+    ] = None,
+    root_passphrase: RootPassphrase = None,
+) -> None:
+    """Begin a fleet: the root and its paper, the office's keys, the first recipient bundle."""
+    office: Office = context.obj
+    with errors_in_words():
+        office.directory.check_free()
+        plan = _plan(name, organisation, contact, jurisdiction, brokers, caseworkers, escrows, split, days)
+        say(f"\nToday is {moment(office.now)} by this computer's clock. If that is wrong, stop here (Ctrl-C).")
+        say("\nTwo passphrases: the office's, for every day, and the root's, for the day when recipients change.")
+        everyday = passphrase(office_passphrase, "the office", new=True)
+        apart = passphrase(root_passphrase, "the root", new=True)
+        folder = sheets or root_file.with_name(f"{root_file.name}-sheets")
+        words = office.begin(plan, root_file, folder, office=everyday, root=apart)
+        say(f"\nFleet {plan.fleet} is in {office.directory.path}. Its root is {root_file}: keep that apart, offline.")
+        say(f"The root's paper is in {folder}. Print it now: {len(words)} sheet(s), {plan.split.needed} needed.")
+        if office_passphrase is not None:
+            say("Then show that it reads back (`homeward-fleet backup prove`) and remove the folder. Until then the")
+            say("fleet does nothing.")
+            return
+        _prove_printed(office, words)
+        remove_sheets(folder, plan.split)
+        say(f"The paper reads back. {folder} was overwritten and removed; the sheets are now on paper alone.")
+        say("Next: `homeward-fleet broker`, `homeward-fleet intake`, `homeward-fleet add`.")
+
+
+def _plan(
+    name: str | None,
+    organisation: str | None,
+    contact: str | None,
+    jurisdiction: str | None,
+    brokers: Sequence[str] | None,
+    caseworkers: Sequence[Path] | None,
+    escrows: Sequence[Path] | None,
+    split: str,
+    days: int,
+) -> Beginning:
+    return Beginning(
+        fleet=check_id(ask("Fleet's id", "A short name for the fleet, part of every topic; it never changes.", name)),
+        controller=Controller(
+            name=_line(ask("Organisation", "Kiosks name this organisation when they ask for consent.", organisation)),
+            contact=_line(ask("Telephone", "People at a kiosk call this number, to ask or to take back.", contact)),
+        ),
+        jurisdiction=_line(ask("Jurisdiction", "The country whose data protection law holds.", jurisdiction)),
+        brokers=_addresses(brokers or ask("Broker", "Kiosks deliver to this address, as host:port.", None).split()),
+        recipients=_recipients(caseworkers or (), escrows or ()),
+        split=Split.parse(split),
+        days=days,
+    )
+
+
+def _recipients(caseworkers: Sequence[Path], escrows: Sequence[Path]) -> list[Recipient]:
+    if not caseworkers or not escrows:
+        raise LocalError(
+            "a fleet needs the key of at least one caseworker, and an escrow's",
+            next_step="Each makes one with `homeward-desk key`; give the .pub files with --recipient and --escrow.",
+        )
+    return [_recipient(path, Holder.CASEWORKER) for path in caseworkers] + [
+        _recipient(path, Holder.ESCROW) for path in escrows
+    ]
+
+
+def _recipient(path: Path, holder: Holder) -> Recipient:
+    try:
+        return recipient(read_text(path), holder)
+    except LocalError as fault:
+        raise LocalError(f"{path}: {fault.what}", next_step=fault.next_step) from fault
+
+
+def _line(text: str) -> str:
+    if not 1 <= len(text) <= 200 or not text.isprintable():  # noqa: PLR2004 - the wire's own bounds
+        raise LocalError(f"{text[:40]!r} must be one line of 1 to 200 characters", next_step="Write it shorter.")
+    return text
+
+
+def _addresses(texts: Sequence[str]) -> list[str]:
+    for text in texts:
+        split_address(text)
+    if not texts:
+        raise LocalError("a fleet needs a broker's address", next_step="Give host:port with --broker.")
+    return list(texts)
+
+
+def _prove_printed(office: Office, words: Sequence[str]) -> None:
+    """Let the person type the last words of each printed sheet. Raises FleetError after three slips."""
+    for tries_left in reversed(range(_TRIES)):
+        typed = [
+            typer.prompt(f"From the paper, the last {PROVEN_WORDS} words of sheet {number}")
+            for number in range(1, len(words) + 1)
+        ]
+        try:
+            return office.prove_printed(words, typed)
+        except fleets.FleetError as fault:
+            if not tries_left:
+                raise LocalError(
+                    f"{fault.what}; the fleet waits",
+                    next_step="Look at the print, then: `homeward-fleet backup prove`.",
+                ) from fault
+            say(fault.explain())
+    return None
+
+
+# -- The paper ---------------------------------------------------------------------------------------------------------
+
+
+@backup.command()
+def prove(context: typer.Context, read: Read = None) -> None:
+    """Show that the printed sheets give the root: type all words, or give them as text files."""
+    office: Office = context.obj
+    with errors_in_words():
+        office.prove_backup(_sheets(read))
+        say("The paper reads back: these words are this fleet's root. Now remove the files with the sheets.")
+
+
+@backup.command()
+def restore(
+    context: typer.Context, root_file: RootFile, read: Read = None, root_passphrase: RootPassphrase = None
+) -> None:
+    """Write the root's key file anew from its sheets, under a new passphrase."""
+    office: Office = context.obj
+    with errors_in_words():
+        office.restore_root(_sheets(read), root_file, passphrase(root_passphrase, "the new root file", new=True))
+        say(f"The root is back, in {root_file}. Who may open reports is signed with it: keep it apart, offline.")
+
+
+def _sheets(read: Sequence[Path] | None) -> list[str]:
+    if read:
+        return [read_text(path) for path in read]
+    count = typer.prompt("How many sheets have you got", type=int, default=1)
+    return [typer.prompt(f"All words of sheet {number}") for number in range(1, count + 1)]
+
+
+# -- Recipients --------------------------------------------------------------------------------------------------------
+
+
+@recipients.command("list")
+def list_recipients(context: typer.Context) -> None:
+    """List who can open reports."""
+    office: Office = context.obj
+    with errors_in_words():
+        content = office.state().trusted.content
+        table(
+            ["name", "holder", "key"],
+            [[r.name, r.holder, named(r).rpartition(", ")[2].rstrip(")")] for r in content.recipients],
+        )
+        say(
+            f"\nBundle {content.version}, signed {moment(content.issued_at)}, holds until {moment(content.expires_at)}."
+        )
+        if office.now > content.expires_at:
+            say("It has expired: kiosks take no reports. Sign a new one with `recipients renew`.", style="bold red")
+
+
+@recipients.command("add")
+def add_recipient(
+    context: typer.Context,
+    public: Annotated[Path, typer.Argument(help="The .pub file that `homeward-desk key` made.")],
+    root_file: RootFile,
+    escrow: Annotated[bool, typer.Option("--escrow", help="It is kept offline, for the worst day.")] = False,
+    days: Days = 730,
+    sure: Sure = False,
+    dry_run: DryRun = False,
+    root_passphrase: RootPassphrase = None,
+) -> None:
+    """Let one more person open reports, from the next report on."""
+    office: Office = context.obj
+    with errors_in_words():
+        found = _recipient(public, Holder.ESCROW if escrow else Holder.CASEWORKER)
+        _change(
+            office, [*office.state().trusted.content.recipients, found], root_file, root_passphrase, days, sure, dry_run
+        )
+
+
+@recipients.command("remove")
+def remove_recipient(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The name, as `recipients list` gives it.")],
+    root_file: RootFile,
+    days: Days = 730,
+    sure: Sure = False,
+    dry_run: DryRun = False,
+    root_passphrase: RootPassphrase = None,
+) -> None:
+    """Seal no more reports to a person. What was sealed to them before, they can still open."""
+    office: Office = context.obj
+    with errors_in_words():
+        before = office.state().trusted.content.recipients
+        left = [known for known in before if known.name != name]
+        if left == before:
+            raise LocalError(f"there is no recipient {name!r}", next_step="See `homeward-fleet recipients list`.")
+        _change(office, left, root_file, root_passphrase, days, sure, dry_run)
+
+
+@recipients.command("renew")
+def renew(
+    context: typer.Context,
+    root_file: RootFile,
+    days: Days = 730,
+    sure: Sure = False,
+    dry_run: DryRun = False,
+    root_passphrase: RootPassphrase = None,
+) -> None:
+    """Sign the same recipients again, for a longer time."""
+    office: Office = context.obj
+    with errors_in_words():
+        _change(office, office.state().trusted.content.recipients, root_file, root_passphrase, days, sure, dry_run)
+
+
+def _change(
+    office: Office,
+    after: Sequence[Recipient],
+    root_file: Path,
+    root_passphrase: Path | None,
+    days: int,
+    sure: bool,
+    dry_run: bool,
+) -> None:
+    """Show what a new bundle would change, ask, sign."""
+    fleets.check_recipients(after)
+    content = office.state().trusted.content
+    say(f"Bundle {content.version} -> {content.version + 1}")
+    for known in content.recipients:
+        say(f"  {' ' if known in after else '-'} {named(known)}")
+    for new in after:
+        if new not in content.recipients:
+            say(f"  + {named(new)}")
+    if dry_run:
+        say("Nothing was changed.")
+        return
+    confirm("Sign it?", sure=sure)
+    version = office.set_recipients(after, office.root(root_file, passphrase(root_passphrase, "the root")), days)
+    say(f"Bundle {version} is signed. Copy {office.directory.to_copy / 'bundle.cose'} over every bundle.cose:")
+    say("on each intake, on each desk, and on each kiosk; a kiosk seals as before until it has it.")

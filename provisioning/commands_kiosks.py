@@ -1,0 +1,195 @@
+"""The commands of a kiosk's life: add, card, enrol, list, revoke."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+import typer
+
+from edge_agent.errors import LocalError
+from provisioning.fleet import Condition, FleetError, Hardware, Network, Plan
+from provisioning.terminal import confirm_name, errors_in_words, moment, passphrase, say, table
+
+if TYPE_CHECKING:
+    from provisioning.fleet import Claim, Kiosk
+    from provisioning.office import Office
+
+Id = Annotated[str, typer.Argument(help="The kiosk's id.")]
+OfficePassphrase = Annotated[
+    Path | None, typer.Option("--passphrase-file", help="For scripts: a file (0600) with the office's passphrase.")
+]
+Card = Annotated[Path, typer.Option("--out", help="New folder for the card's files, or a new file NAME.zip.")]
+_OFFICE: Final = "the office"
+
+
+def join(app: typer.Typer) -> None:
+    """Give the command line these commands."""
+    app.command()(add)
+    app.command()(card)
+    app.command()(enrol)
+    app.command("list")(list_kiosks)
+    app.command()(revoke)
+
+
+def add(
+    context: typer.Context,
+    kiosk: Id,
+    place: Annotated[str, typer.Option("--place", help="The place's name, as caseworkers will read it.")],
+    area: Annotated[str, typer.Option("--area", help="The administrative area.")],
+    latitude: Annotated[float, typer.Option("--latitude", min=-90, max=90, help="WGS 84, degrees.")],
+    longitude: Annotated[float, typer.Option("--longitude", min=-180, max=180, help="WGS 84, degrees.")],
+    out: Card,
+    time_zone: Annotated[str, typer.Option("--time-zone", help="Such as Asia/Urumqi.")],
+    languages: Annotated[str, typer.Option("--languages", help="Offered in this order, such as ug,zh,en.")],
+    site: Annotated[str | None, typer.Option("--site", help="A short id of the place; the kiosk's otherwise.")] = None,
+    accuracy: Annotated[int, typer.Option("--accuracy", min=0, help="How far off it may be, metres.")] = 50,
+    hardware: Annotated[Hardware, typer.Option("--hardware", help="What it is made of.")] = Hardware.RASPBERRY_PI,
+    network: Annotated[Network, typer.Option("--network", help="How it reaches the broker.")] = Network.ETHERNET,
+    label: Annotated[Path | None, typer.Option("--label", help="The label to print; ID-label.pdf otherwise.")] = None,
+    passphrase_file: OfficePassphrase = None,
+) -> None:
+    """Add a kiosk: write what goes onto its card, and the label that goes onto its case."""
+    office: Office = context.obj
+    with errors_in_words():
+        plan = _plan(
+            {
+                "id": kiosk,
+                "site": {
+                    "id": site or kiosk,
+                    "name": place.strip(),
+                    "latitude": latitude,
+                    "longitude": longitude,
+                    "accuracy_m": accuracy,
+                    "area": area.strip(),
+                },
+                "languages": [language.strip() for language in languages.split(",")],
+                "time_zone": time_zone,
+                "hardware": hardware,
+                "network": network,
+            }
+        )
+        printed = label or out.with_name(f"{kiosk}-label.pdf")
+        claim = office.add(plan, office.keys(passphrase(passphrase_file, _OFFICE)), out, printed)
+        say(f"Kiosk {kiosk} is added. Label: {printed}")
+        _say_card(out, claim)
+
+
+def card(context: typer.Context, kiosk: Id, out: Card, passphrase_file: OfficePassphrase = None) -> None:
+    """Make another card for a kiosk that was never in service; the earlier one is worth nothing from then on."""
+    office: Office = context.obj
+    with errors_in_words():
+        claim = office.new_card(kiosk, office.keys(passphrase(passphrase_file, _OFFICE)), out)
+        _say_card(out, claim)
+
+
+def enrol(
+    context: typer.Context,
+    kiosk: Id,
+    signing: Annotated[Path, typer.Option("--signing", help="Signing request (PEM) of the kiosk's signing key.")],
+    tls: Annotated[Path, typer.Option("--tls", help="Signing request (PEM) of the kiosk's TLS key.")],
+    out: Annotated[Path, typer.Option("--out", help="New folder with what goes back to the kiosk.")],
+    passphrase_file: OfficePassphrase = None,
+) -> None:
+    """Take a kiosk into service by hand: you carry two signing requests from it and its certificate back."""
+    office: Office = context.obj
+    with errors_in_words():
+        keys = office.keys(passphrase(passphrase_file, _OFFICE))
+        office.enrol(kiosk, _read(signing), _read(tls), keys, out)
+        say(f"Kiosk {kiosk} is in service from now on; its card's claim is used up.")
+        say(f"Copy {out} to the kiosk, beside its kiosk.toml.")
+        say(f"Copy {office.directory.to_copy / 'registry.cose'} to each intake and desk: then its reports are taken.")
+
+
+def list_kiosks(context: typer.Context) -> None:
+    """List the kiosks, those first that need a person."""
+    office: Office = context.obj
+    with errors_in_words():
+        state = office.state()
+        if not state.kiosks:
+            say("There is no kiosk yet. Next: `homeward-fleet add`.")
+            return
+        rows = [
+            [kiosk.plan.id, condition, _until(condition, kiosk), kiosk.plan.site.name, kiosk.plan.site.area]
+            for condition, kiosk in state.by_need(office.now)
+        ]
+        table(["kiosk", "state", "", "place", "area"], rows)
+
+
+def revoke(
+    context: typer.Context,
+    kiosk: Id,
+    typed: Annotated[
+        str | None, typer.Option("--confirm", metavar="ID", help="For scripts: the kiosk's id once more.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
+    passphrase_file: OfficePassphrase = None,
+) -> None:
+    """Take a kiosk out of service for good: stolen, lost, or worn out."""
+    office: Office = context.obj
+    with errors_in_words():
+        state = office.state()
+        known = state.kiosk(kiosk)
+        if known.revoked_at is not None:
+            raise FleetError(f"kiosk {kiosk} was revoked already", next_step="See `homeward-fleet audit`.")
+        say(f"{kiosk}, {known.plan.site.name}: {state.condition(known, office.now)}")
+        say(f"  registry {state.registered.version} -> {state.registered.version + 1}: its key is trusted no more")
+        say("  mosquitto's ACL and RabbitMQ's definitions: it may do nothing")
+        say("  CRL: its certificates and its card's are listed")
+        if dry_run:
+            say("Nothing was changed.")
+            return
+        confirm_name(kiosk, typed)
+        office.revoke(kiosk, office.keys(passphrase(passphrase_file, _OFFICE)))
+        _say_revoked(kiosk, office.directory.to_copy)
+
+
+def _say_revoked(kiosk: str, folder: Path) -> None:
+    for line in (
+        f"Done on this computer: kiosk {kiosk} is revoked. The servers don't know it yet.",
+        f"Copy from {folder}, in this order:",
+        "  1. mosquitto: acl and crl.pem over those there, then restart it (a reload leaves a live session open);",
+        "     RabbitMQ: definitions.json, then `rabbitmqctl import_definitions definitions.json` and",
+        f"     `rabbitmqctl close_all_user_connections {kiosk} revoked`",
+        "  2. each intake and each desk: registry.cose; it is taken up without a restart",
+        "What can't be known: whether anybody copied what was on it. Nothing on it opens a report. Reports that still",
+        "wait in its outbox are sealed, and refused from now on. Once 1 and 2 are done, nobody can send in its name.",
+    ):
+        say(line)
+
+
+def _plan(values: dict[str, object]) -> Plan:
+    try:
+        return msgspec.convert(values, Plan)
+    except msgspec.ValidationError as fault:
+        what, _, at = str(fault).partition(" - at `$.")
+        where = at.rstrip("`") or "the kiosk"
+        raise LocalError(f"{where}: {what}", next_step="Correct that; see `homeward-fleet add --help`.") from None
+
+
+def _say_card(out: Path, claim: Claim) -> None:
+    say(f"Card: {out}. Copy it onto the card's boot partition, into a folder named homeward.")
+    say(
+        f"It holds a secret that enrols this one kiosk once, until {moment(claim.certificate.not_after)}: carry it like"
+    )
+    say("a key, and remove it from this computer once it is on the card.")
+
+
+def _until(condition: Condition, kiosk: Kiosk) -> str:
+    match condition:
+        case Condition.WAITING:
+            return f"card good until {moment(kiosk.claim.certificate.not_after)}"
+        case Condition.CARD_EXPIRED:
+            return f"make another: homeward-fleet card {kiosk.plan.id}"
+        case Condition.IN_SERVICE:
+            return f"certificate ends {moment(max(held.not_after for held in kiosk.certificates))}"
+        case Condition.REVOKED:
+            return f"since {moment(kiosk.revoked_at or 0)}"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise LocalError(f"{path} can't be read: {fault.strerror}", next_step="Check its place and rights.") from fault

@@ -1,0 +1,94 @@
+"""How the staff's command line speaks and asks: calm sentences, hidden passphrases, errors with their next step."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from edge_agent.errors import HomewardError, KeyFileError, LocalError
+from edge_agent.files import read_private
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from pathlib import Path
+
+
+@contextmanager
+def errors_in_words() -> Generator[None]:
+    """End the command with an explanation when it meets one of our errors. Others are faults of ours and show."""
+    try:
+        yield
+    except HomewardError as fault:
+        sys.stderr.write(f"error: {fault.explain()}\n")
+        raise typer.Exit(1) from None
+
+
+def say(text: str = "", *, style: str | None = None) -> None:
+    """Print a line. Names in it are printed as they are."""
+    Console(highlight=False, soft_wrap=True).print(text, style=style, markup=False)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table."""
+    shown = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        shown.add_row(*(plain.replace("[", r"\[") for plain in row))
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(shown)
+
+
+def ask(question: str, why: str, given: str | None) -> str:
+    """Ask for something, saying in one sentence what it is for; nothing is asked that was given as an option."""
+    if given is not None:
+        return given
+    say(f"\n{why}", style="dim")
+    answer: str = typer.prompt(question)
+    return answer.strip()
+
+
+def passphrase(file: Path | None, whose: str, *, new: bool = False) -> str:
+    """Read a passphrase from a file of mode 0600, or ask for it without showing it; twice when it is new."""
+    if file is None:
+        asked: str = typer.prompt(f"Passphrase of {whose}", hide_input=True, confirmation_prompt=new, err=True)
+        return asked
+    try:
+        return read_private(file).decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as fault:
+        raise KeyFileError(f"{file} is not UTF-8 text", next_step="Write the passphrase into it as text.") from fault
+
+
+def confirm(question: str, *, sure: bool) -> None:
+    """Ask for a yes, unless it was given. Raises LocalError for a no."""
+    if not sure and not typer.confirm(question):
+        raise LocalError("nothing was changed", next_step="You said no.")
+
+
+def confirm_name(name: str, typed: str | None) -> None:
+    """Ask for the thing's name, typed out. Raises LocalError for another."""
+    if typed is None:
+        typed = typer.prompt(f"Type {name} to go on")
+    if typed.strip() != name:
+        raise LocalError(f"{typed!r} is not {name}: nothing was changed", next_step="Look again at which one you mean.")
+
+
+def read_text(path: Path) -> str:
+    """Read a text file. Raises LocalError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise LocalError(f"{path} can't be read: {fault}", next_step="Check its place, rights and encoding.") from fault
+
+
+def moment(seconds: int) -> str:
+    """Write a time (seconds since 1970) in this computer's zone, with the zone."""
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M %Z")
+
+
+def system_clock() -> int:
+    """Read this computer's clock, in seconds since 1970."""
+    return int(datetime.now(UTC).timestamp())

@@ -1,0 +1,245 @@
+"""The first slice, played through the command line as staff would."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+
+import pytest
+
+from central.intake import settings as intake_settings
+from edge_agent import config
+from edge_agent.wire.bundle import Holder
+from tests.unit.provisioning.world import DAY, NOW, OFFICE, ROOT, KioskKeys, Staff
+
+
+def test_a_fleet_begins_and_waits_until_its_paper_was_read_back(new):
+    new.begin()
+    assert "read back" in new.fails(*new.add("kiosk-1", new.folder / "card"))
+    new.prove()
+    new.ok(*new.add("kiosk-1", new.folder / "card"))
+
+
+def test_the_guided_flow_asks_explains_and_goes_on_once_the_paper_was_read(new, monkeypatch):
+    answers = ["coast", "The NGO", "+86 991 000 0000", "CN", "broker.example.org:8883"]
+    secrets = [OFFICE, OFFICE, ROOT, ROOT]
+    words = ["init", "--root", new.root, "--sheets", new.sheets]
+    words += ["--recipient", new.public("Amina"), "--escrow", new.public("Escrow")]
+    said = new.fails(*words, entered="\n".join([*answers, *secrets, "a b c d", "a b c d", "a b c d"]) + "\n")
+    assert "part of every topic" in said
+    assert "Kiosks name this organisation" in said
+    assert "the fleet waits" in said
+    assert OFFICE not in said
+    assert ROOT not in said
+    new.prove()
+    assert new.state().backup_proven
+
+
+def test_two_of_three_sheets_give_the_root_and_one_does_not(new):
+    first, second, third = new.begin("--split", "2of3")
+    assert "don't give the root" in new.fails("backup", "prove", "--read", first)
+    new.ok("backup", "prove", "--read", third, "--read", first)
+    new.root.unlink()
+    new.ok("backup", "restore", *new.apart, "--read", second, "--read", third)
+    new.ok("recipients", "renew", *new.apart, "--yes")
+
+
+def test_a_slip_in_a_sheet_and_another_fleets_sheet_are_refused(new, tmp_path):
+    (sheet,) = new.begin()
+    words = sheet.read_text(encoding="utf-8").split()
+    words[-1] = "academic" if words[-1] != "academic" else "acid"
+    slip = new.folder / "slip.txt"
+    slip.write_text(" ".join(words), encoding="utf-8")
+    assert "don't give the root" in new.fails("backup", "prove", "--read", slip)
+    (tmp_path / "other").mkdir()
+    other = Staff(tmp_path / "other")
+    assert "another fleet" in new.fails("backup", "prove", "--read", *other.begin())
+
+
+def test_recipients_change_as_a_difference_in_a_new_bundle(staff):
+    public = staff.public("Bakhyt")
+    shown = staff.ok("recipients", "add", public, *staff.apart, "--dry-run")
+    assert "Bundle 1 -> 2" in shown
+    assert "+ Bakhyt (caseworker" in shown
+    assert staff.state().trusted.content.version == 1
+    assert "nothing was changed" in staff.fails("recipients", "add", public, *staff.apart, entered="n\n")
+    staff.ok("recipients", "add", public, *staff.apart, "--yes")
+    staff.ok("recipients", "remove", "Amina", *staff.apart, "--yes")
+    content = staff.state().trusted.content
+    assert content.version == 3
+    assert [(r.name, r.holder) for r in content.recipients] == [
+        ("Escrow", Holder.ESCROW),
+        ("Bakhyt", Holder.CASEWORKER),
+    ]
+    assert (staff.fleet / "to-copy" / "bundle.cose").read_bytes() == staff.state().bundle
+    assert "Bakhyt" in staff.ok("recipients", "list")
+
+
+def test_the_last_escrow_can_not_be_removed(staff):
+    assert "no escrow" in staff.fails("recipients", "remove", "Escrow", *staff.apart, "--yes")
+
+
+def test_a_cards_settings_are_those_that_the_kiosk_reads(staff):
+    card = staff.folder / "card"
+    staff.ok(*staff.add("kiosk-1", card))
+    settings = config.load(card / "kiosk.toml")
+    assert (settings.fleet, settings.kiosk) == ("coast", "kiosk-1")
+    assert (settings.site.name, settings.site.area) == ("火车站, east hall", "ئۈرۈمچى")
+    assert (settings.site.latitude, settings.site.longitude) == (43.8, 87.0)
+    assert settings.consent.languages == ["ug", "zh", "en"]
+    assert settings.broker.addresses == [staff.broker]
+    first_boot = tomllib.loads((card / "first-boot.toml").read_text(encoding="utf-8"))
+    claim = staff.state().kiosk("kiosk-1").claim
+    assert first_boot["claim"]["id"] == claim.id
+    assert len(bytes.fromhex(first_boot["claim"]["secret"])) == 32
+    assert 13 * DAY < first_boot["claim"]["expires_at"] - NOW <= 14 * DAY
+    assert first_boot["machine"] == {"time_zone": "Asia/Urumqi", "network": "ethernet"}
+    assert (staff.folder / "kiosk-1-label.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_simulated_kiosks_card_as_a_zip_is_the_same_card(staff, tmp_path):
+    staff.ok(*staff.add("kiosk-1", staff.folder / "card.zip", "--hardware", "simulated"))
+    with zipfile.ZipFile(staff.folder / "card.zip") as archive:
+        archive.extractall(tmp_path / "card")
+    assert config.load(tmp_path / "card" / "kiosk.toml").hardware.kind == "simulated"
+
+
+def test_a_new_card_makes_the_one_before_worthless(staff):
+    staff.ok(*staff.add("kiosk-1", staff.folder / "card"))
+    earlier = staff.state().kiosk("kiosk-1").claim
+    staff.now += 15 * DAY
+    assert "card expired" in staff.ok("list")
+    staff.ok("card", "kiosk-1", "--out", staff.folder / "card-2", *staff.office)
+    assert "waiting for first boot" in staff.ok("list")
+    assert staff.state().kiosk("kiosk-1").claim.id != earlier.id
+    assert earlier.certificate.serial in revoked_serials(staff)
+
+
+def test_a_kiosk_goes_into_service_and_out_of_it(staff):
+    staff.ok(*staff.add("kiosk-1", staff.folder / "card"))
+    keys = KioskKeys(staff.folder / "kiosk")
+    staff.ok("enrol", "kiosk-1", *keys.words, "--out", staff.folder / "back", *staff.office)
+    assert "in service" in staff.ok("list")
+    assert "in service already" in staff.fails(
+        "enrol", "kiosk-1", *keys.words, "--out", staff.folder / "again", *staff.office
+    )
+    shown = staff.ok("revoke", "kiosk-1", "--dry-run")
+    assert "registry 2 -> 3" in shown
+    assert "Nothing was changed" in shown
+    assert "nothing was changed" in staff.fails("revoke", "kiosk-1", *staff.office, entered="kiosk-2\n")
+    said = staff.ok("revoke", "kiosk-1", *staff.office, entered="kiosk-1\n")
+    assert "What can't be known" in said
+    assert "revoked" in staff.ok("list")
+    state = staff.state()
+    assert [entry.revoked_at for entry in state.registered.keys] == [NOW]
+    assert "user kiosk-1\ntopic deny #" in (staff.fleet / "to-copy" / "acl").read_text(encoding="utf-8")
+    known = state.kiosk("kiosk-1")
+    assert revoked_serials(staff) == {known.claim.certificate.serial, known.certificates[0].serial}
+    assert "revoked already" in staff.fails("revoke", "kiosk-1", *staff.office, "--confirm", "kiosk-1")
+
+
+def revoked_serials(staff):
+    from cryptography import x509
+
+    listed = x509.load_pem_x509_crl((staff.fleet / "to-copy" / "crl.pem").read_bytes())
+    return {f"{entry.serial_number:x}" for entry in listed}
+
+
+def test_the_list_begins_with_who_needs_a_person(staff):
+    for kiosk in ("a-waits", "b-expired"):
+        staff.ok(*staff.add(kiosk, staff.folder / kiosk))
+    staff.now += 10 * DAY
+    staff.ok("card", "a-waits", "--out", staff.folder / "again", *staff.office)
+    staff.now += 10 * DAY
+    said = staff.ok("list")
+    assert said.index("b-expired") < said.index("a-waits")
+
+
+def test_an_intakes_folder_passes_its_own_check(staff):
+    out = staff.folder / "intake"
+    staff.ok("intake", "--out", out, *staff.office)
+    settings = intake_settings.load(out / "intake.toml")
+    assert settings.fleet == "coast"
+    assert "written over" in staff.fails("intake", "--out", out, *staff.office)
+    before = (out / "tls.pem").read_bytes()
+    shown = staff.ok("intake", "--out", out, *staff.office, "--replace", "--dry-run")
+    assert "over what is there" in shown
+    assert (out / "tls.pem").read_bytes() == before
+    staff.ok("intake", "--out", out, *staff.office, "--replace")
+    assert (out / "tls.pem").read_bytes() != before
+
+
+def test_rabbitmqs_definitions_name_everybody_and_give_a_revoked_kiosk_nothing(staff):
+    staff.ok("intake", "--out", staff.folder / "intake", *staff.office)
+    for kiosk in ("kiosk-1", "kiosk-2"):
+        staff.ok(*staff.add(kiosk, staff.folder / kiosk))
+        keys = KioskKeys(staff.folder / f"{kiosk}-keys")
+        staff.ok("enrol", kiosk, *keys.words, "--out", staff.folder / f"{kiosk}-back", *staff.office)
+    staff.ok("revoke", "kiosk-2", *staff.office, "--confirm", "kiosk-2")
+    nodes = [word for number in (1, 2, 3) for word in ("--node", f"rabbit@node{number}")]
+    staff.ok("broker", "rabbitmq", "--out", staff.folder / "rabbit", *nodes, *staff.office)
+    content = json.loads((staff.folder / "rabbit" / "definitions.json").read_text(encoding="utf-8"))
+    users = {user["name"] for user in content["users"]}
+    assert {"kiosk-1", "kiosk-2", "intake-1", "broker-check"} <= users
+    assert not any(user["password_hash"] for user in content["users"])
+    topics = {entry["user"]: (entry["write"], entry["read"]) for entry in content["topic_permissions"]}
+    assert topics["kiosk-1"] == (
+        r"^(homeward\.1\.coast\.kiosk-1\.records|homeward\.1\.coast\.kiosk-1\.status)$",
+        r"^(homeward\.1\.coast\.kiosk-1\.receipts|homeward\.1\.coast\.kiosk-1\.orders)$",
+    )
+    assert topics["kiosk-2"] == ("^$", "^$")
+    assert topics["intake-1"][0] == r"^(homeward\.1\.coast\.[a-z0-9-]+\.receipts)$"
+    (policy,) = content["policies"]
+    assert policy["pattern"] == "^mqtt-subscription-(intake-1)qos1$"
+    settings = (staff.folder / "rabbit" / "rabbitmq.conf").read_text(encoding="utf-8")
+    assert "ssl_options.fail_if_no_peer_cert = true" in settings
+    assert "cluster_formation.classic_config.nodes.3 = rabbit@node3" in settings
+
+
+def test_every_act_is_in_the_audit_log_with_who_did_it(staff):
+    staff.ok(*staff.add("kiosk-1", staff.folder / "card"), who="Bakhyt")
+    said = staff.ok("audit")
+    assert "Bakhyt  add  kiosk: kiosk-1" in said
+    assert "Whole and unbroken: 3 acts" in said
+    head = said.split("Its hash now: ")[1].split()[0]
+    staff.ok(*staff.add("kiosk-2", staff.folder / "card-2"))
+    assert "is number 3" in staff.ok("audit", "--contains", head)
+    assert "put back" in staff.fails("audit", "--contains", "0" * 16)
+
+
+@pytest.mark.red_line(8)
+def test_no_secret_is_in_the_log_the_state_or_a_file_that_others_can_read(staff):
+    staff.ok(*staff.add("kiosk-1", staff.folder / "card"))
+    staff.ok("intake", "--out", staff.folder / "intake", *staff.office)
+    first_boot = tomllib.loads((staff.folder / "card" / "first-boot.toml").read_text(encoding="utf-8"))
+    secret = first_boot["claim"]["secret"]
+    open_files = {path: text for path, text in staff.everything().items() if path.stat().st_mode & 0o077}
+    assert open_files
+    for path, text in open_files.items():
+        assert b"PRIVATE KEY" not in text, path
+        for hidden in (OFFICE, ROOT, secret):
+            assert hidden.encode() not in text, path
+    for path, text in staff.everything().items():
+        if path.is_relative_to(staff.fleet):
+            assert b"PRIVATE KEY" not in text, path
+            assert not path.stat().st_mode & 0o077 or path.parent.name == "to-copy", path
+            for hidden in (OFFICE, ROOT, secret):
+                assert hidden.encode() not in text, path
+    assert staff.fleet.stat().st_mode & 0o077 == 0
+
+
+def test_a_passphrase_is_taken_neither_from_arguments_nor_from_the_environment():
+    everything = [sys.executable, "-m", "provisioning.cli_help"]
+    del everything
+    result = subprocess.run(
+        [sys.executable, "-c", "from provisioning.cli import main; main()", "add", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    assert "--passphrase-file" in result.stdout
+    assert "--passphrase " not in result.stdout
+    assert "env var" not in result.stdout
