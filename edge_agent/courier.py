@@ -166,7 +166,8 @@ class Courier:
                 self._kept[receipt.record_id] = receipt.sha256
             else:
                 emit("quarantined", record=receipt.record_id.hex(), reason=receipt.reason)
-                self._delivery.quarantined(receipt.record_id, self._clock.monotonic())
+                if receipt.record_id in self._waiting:  # it may speak of a record that another receipt has settled
+                    self._delivery.quarantined(receipt.record_id, self._clock.monotonic())
         self._arrived.clear()
 
     def _settle(self) -> None:

@@ -6,9 +6,11 @@ unprotected beside each other, which a real fleet's never do.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import getpass
 import json
+import secrets
 import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -47,11 +49,16 @@ def place(path: Path, content: bytes | str, *, mode: int = PUBLIC) -> None:
 
 
 def free_port() -> int:
-    """Find a TCP port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Find a TCP port on loopback that nobody listens on now.
+
+    It lies below those that the system lends to outgoing connections: nobody is given it while a broker that was ended
+    is not there yet again.
+    """
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            port = 10_000 + secrets.randbelow(20_000)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass

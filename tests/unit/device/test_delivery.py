@@ -124,6 +124,25 @@ def test_a_quarantined_record_is_kept_counted_and_tried_again_rarely():
     assert delivery.refused == 0
 
 
+def test_records_in_quarantine_do_not_crowd_out_the_others():
+    delivery = connected()
+    refused = ids(500)
+    while chosen := delivery.due(refused, 0.0):
+        for record_id in chosen:
+            delivery.acknowledged(record_id, 0, 0.0)
+            delivery.quarantined(record_id, 0.0)
+    assert delivery.refused == 500
+    assert delivery.due(ids(503), 1.0) == ids(503)[500:]
+
+
+def test_nothing_is_awaited_from_the_clock_while_the_window_is_full():
+    delivery = connected()
+    delivery.due(ids(1), 0.0)
+    delivery.acknowledged(ids(1)[0], 0, 0.0)
+    delivery.due(ids(4)[1:], 61.0)
+    assert delivery.next_due(61.0) is None
+
+
 def test_an_acknowledgement_for_something_unknown_changes_nothing():
     delivery = connected()
     delivery.acknowledged(ids(1)[0], DENIED, 0.0)

@@ -1,0 +1,90 @@
+"""The courier before there is a broker to talk to. With one, it is in tests/system."""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge_agent.courier import Courier
+from edge_agent.hardware.clock import SystemClock
+from tests.support.live import LiveFleet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from edge_agent.ports import Now
+    from tests.support.spool import Spool
+
+IN_1970 = 1000
+
+
+class SetClock(SystemClock):
+    """A clock whose date can be set."""
+
+    def __init__(self, utc: int) -> None:
+        super().__init__()
+        self.utc = utc
+
+    def now(self) -> Now:
+        return replace(super().now(), utc=self.utc)
+
+
+@dataclass
+class Watcher:
+    """A watchdog that looks at what was said after each beat, and does something about it."""
+
+    capsys: pytest.CaptureFixture[str]
+    after: Callable[[list[str]], None]
+    beats: int = 0
+    said: str = ""
+
+    def ready(self) -> None: ...
+
+    def beat(self, status: str) -> None:
+        self.beats += 1
+        assert self.beats < 400, self.said
+        self.said += self.capsys.readouterr().out
+        self.after([json.loads(line)["event"] for line in self.said.splitlines()])
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    with LiveFleet(tmp_path) as live:
+        yield live.spool()
+
+
+def test_before_the_time_is_known_nobody_is_connected_to_and_then_it_goes_on(spool, capsys):
+    clock = SetClock(IN_1970)
+    courier = Courier(spool.settings, clock, spool.outbox)
+    host, port = spool.settings.broker.addresses[0].split(":")
+    broker = socket.create_server((host, int(port)))
+    broker.settimeout(0)
+
+    def after(events: list[str]) -> None:
+        if watcher.beats == 3:
+            assert events == ["ready", "waiting_for_the_clock"]
+            with pytest.raises(BlockingIOError):
+                broker.accept()
+            broker.close()
+            clock.utc = SystemClock().now().utc
+        if "not_connected" in events:  # it tried
+            courier.stop()
+
+    watcher = Watcher(capsys, after)
+    courier.run(watcher)
+
+
+def test_a_clock_that_is_hours_behind_is_good_enough(spool, capsys):
+    courier = Courier(spool.settings, SetClock(SystemClock().now().utc - 12 * 3600), spool.outbox)
+
+    def after(events: list[str]) -> None:
+        assert "waiting_for_the_clock" not in events
+        if "not_connected" in events:
+            courier.stop()
+
+    courier.run(Watcher(capsys, after))
