@@ -23,7 +23,8 @@ def tree() -> frozenset[Path]:
     for place, folders, files in os.walk(ROOT):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _NOT_OURS]
         found |= {Path(place, name).relative_to(ROOT) for name in files}
-    return frozenset(found - {path for path in found if path.parts[:2] == ("models", "files")})
+    made = {path for path in found if path.parts[:2] == ("models", "files") or path.parts[0] == "bench"}
+    return frozenset(found - made)
 
 
 def pages() -> list[str]:
