@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -16,6 +16,9 @@ from edge_agent.wire.keys import RecipientPrivateKey
 from provisioning.certificates import private_pem
 from provisioning.cli import app
 from provisioning.fleet_directory import FleetDirectory
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOW = 1_795_000_000  # November 2026
 DAY = 86_400
