@@ -6,7 +6,9 @@ import base64
 import contextlib
 import json
 import os
+import re
 import stat
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +21,21 @@ from PIL import Image
 from central.store.sqlite import open_reader
 from edge_agent.vision.photograph import as_frame, load
 from edge_agent.wire import report, sealing
+from provisioning.children import Child
+from tests.support.live import LiveFleet
 from tests.support.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edge_agent.wire.report import Report
-    from tests.support.live import LiveFleet
 
 pytestmark = pytest.mark.red_line(7)
 
 ASTRONAUT = Path(__file__).parents[2] / "models" / "files" / "astronaut.png"
 KIOSK = "kiosk-1"
+WATCHED = "socket,connect,bind,prctl,prlimit64,open,openat,creat,memfd_create"
+WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|^creat")
 SHORTEST = 24  # bytes: less might be there by chance
 EVERY = 997  # bytes between two slices of a needle that is long
 SCRIPT = "".join(
@@ -113,7 +118,13 @@ def inflated(content: bytes) -> bytes:
     return opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveFleet]:
+    with LiveFleet(tmp_path_factory.mktemp("fleet")) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="module")
 def session(live: LiveFleet) -> tuple[list[Path], list[Needle]]:
     """Play a child's session with all programs running; give what to search, and what for, once it was delivered."""
     here = live.fleet.add_kiosk(KIOSK, [ASTRONAUT], pace="hold_s = 0.3")
@@ -153,16 +164,56 @@ def test_the_search_finds_each_of_them_when_it_is_there(session, tmp_path):
         assert search([packed], wanted) >= {needle.name}
 
 
-def test_the_kiosks_process_dumps_no_core_and_has_no_socket_to_the_network(live):
-    here = live.fleet.add_kiosk(KIOSK, [ASTRONAUT])
-    (here / "script.toml").write_text("", encoding="utf-8")
-    kiosk = live.kiosk()
-    kiosk.wait_for("ready", timeout=PATIENCE_S)
-    process = Path(f"/proc/{kiosk.pid}")
-    limits = (process / "limits").read_text(encoding="ascii").splitlines()
-    assert next(line for line in limits if line.startswith("Max core file size")).split()[4:6] == ["0", "0"]
-    opened = [str(link.readlink()) for link in (process / "fd").iterdir()]
-    inodes = {name.removeprefix("socket:[").removesuffix("]") for name in opened if name.startswith("socket:")}
-    for table in ("tcp", "tcp6", "udp", "udp6"):
-        lines = (process / "net" / table).read_text(encoding="ascii").splitlines()[1:]
-        assert not inodes & {line.split()[9] for line in lines}
+@dataclass(frozen=True)
+class Asked:
+    """What a kiosk's process asked of the system in its whole life, and where its files are."""
+
+    calls: list[str]
+    here: Path
+
+    def of(self, *names: str) -> list[str]:
+        """Give the calls by these names, as strace writes them."""
+        return [call for call in self.calls if call.startswith(tuple(f"{name}(" for name in names))]
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    """Play a child's session before a kiosk that strace looks at from its start to its end.
+
+    It has to be there from the start: once the process has closed its memory, only root may look into it.
+    """
+    log = tmp_path_factory.mktemp("strace") / "calls.log"
+    watch = ["strace", "-D", "-f", "--seccomp-bpf", "-q", "-s", "4096", "-o", str(log), "-e", f"trace={WATCHED}"]
+    with LiveFleet(tmp_path_factory.mktemp("watched")) as live, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # a kiosk's programs lie on a disk that is never written
+        here = live.fleet.add_kiosk(KIOSK, [ASTRONAUT], pace="hold_s = 0.3")
+        (here / "script.toml").write_text(SCRIPT, encoding="utf-8")
+        run = [sys.executable, "-m", "edge_agent.kiosk", "run", "--config", str(here / "kiosk.toml")]
+        with Child("kiosk", [*watch, *run]) as kiosk:
+            kiosk.wait_for("sealed", timeout=PATIENCE_S)
+            assert kiosk.stop() == 0
+    until(lambda: "+++ exited with 0 +++" in log.read_text(encoding="utf-8"), "the end of the log")
+    lines = log.read_text(encoding="utf-8").splitlines()
+    return Asked([line.split(maxsplit=1)[1] for line in lines], here)
+
+
+def test_the_kiosk_closes_its_memory_to_cores_and_to_other_programs_before_it_takes_a_picture(asked):
+    (closed,) = [
+        at for at, call in enumerate(asked.calls) if call.startswith("prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE")
+    ]
+    (no_core,) = [at for at, call in enumerate(asked.calls) if "RLIMIT_CORE, {rlim_cur=0, rlim_max=0}" in call]
+    camera = next(at for at, call in enumerate(asked.calls) if f'"{ASTRONAUT}"' in call)
+    assert max(closed, no_core) < camera
+
+
+def test_in_its_whole_life_the_kiosk_opens_no_socket_to_the_network(asked):
+    assert [call for call in asked.of("socket", "connect", "bind") if "AF_UNIX" not in call] == []
+
+
+def test_in_its_whole_life_the_kiosk_writes_below_its_own_folder_alone(asked):
+    """So that the search above looks into every file that there can be."""
+    written = [call for call in asked.of("open", "openat", "creat") if WRITING.search(call) and "= -1 " not in call]
+    places = {call.split('"')[1] for call in written} - {"/dev/null"}
+    assert any(place.endswith("outbox.db") for place in places)
+    assert {place for place in places if not Path(place).is_relative_to(asked.here)} == set()
+    assert asked.of("memfd_create", "shm_open") == []
