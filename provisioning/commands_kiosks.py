@@ -92,12 +92,15 @@ def enrol(
     out: Annotated[Path, typer.Option("--out", help="New folder with what goes back to the kiosk.")],
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Take a kiosk into service by hand: you carry two signing requests from it and its certificate back."""
+    """Take a kiosk into service by hand: you carry two signing requests from it and its certificate back.
+
+    The same again, before its 90 days end, renews the certificate.
+    """
     office: Office = context.obj
     with errors_in_words():
         keys = office.keys(passphrase(passphrase_file, _OFFICE))
         office.enrol(kiosk, _read(signing), _read(tls), keys, out)
-        say(f"Kiosk {kiosk} is in service from now on; its card's claim is used up.")
+        say(f"Kiosk {kiosk} is in service; its card's claim is used up.")
         say(f"Copy {out} to the kiosk, beside its kiosk.toml.")
         say(f"Copy {office.directory.to_copy / 'registry.cose'} to each intake and desk: then its reports are taken.")
 

@@ -341,17 +341,23 @@ def check_waiting(state: State, kiosk: str) -> Kiosk:
 def with_enrolled(state: State, kiosk: str, key: bytes, certificate: Certificate, orders: Signer, *, now: int) -> State:
     """Take a kiosk into service: its claim is used up, its signing key (a point of 65 bytes) is registered.
 
-    Raises FleetError when its claim is used or expired, or when the key is another kiosk's.
+    A kiosk that is in service with this very key gets the certificate alone: it is renewed. Raises FleetError when the
+    claim is used or expired, the kiosk revoked, or the key another kiosk's.
     """
-    known = check_waiting(state, kiosk)
+    known = state.kiosk(kiosk)
+    holder = next((entry for entry in state.registered.keys if entry.key == key), None)
+    renewed = replace(known, certificates=[*known.certificates, certificate])
+    if holder is not None and holder.kiosk == kiosk and known.revoked_at is None:
+        return _with(state, renewed)
+    check_waiting(state, kiosk)
     if not known.claim.is_open(now):
         raise FleetError(
             f"the card of kiosk {kiosk} has expired", next_step=f"Make another: `homeward-fleet card {kiosk}`."
         )
-    if key in {entry.key for entry in state.registered.keys}:
-        raise FleetError("this signing key is registered already", next_step="Each kiosk makes a key of its own.")
+    if holder is not None:
+        raise FleetError("this signing key is another kiosk's", next_step="Each kiosk makes a key of its own.")
     entry = registry.RegisteredKey(kiosk=kiosk, key=key)
-    enrolled = replace(known, claim=replace(known.claim, used_at=now), certificates=[*known.certificates, certificate])
+    enrolled = replace(renewed, claim=replace(known.claim, used_at=now))
     return _with(_register(state, [*state.registered.keys, entry], orders, now), enrolled)
 
 

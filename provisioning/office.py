@@ -259,7 +259,10 @@ class Office:
         return claim
 
     def enrol(self, kiosk: str, signing: bytes, tls: bytes, keys: Keys, out: Path) -> None:
-        """Take a kiosk into service by hand: its two signing requests (PEM) against its TLS certificate in `out`."""
+        """Take a kiosk into service by hand: its two signing requests (PEM) against its TLS certificate in `out`.
+
+        With the same requests again, its certificate is renewed.
+        """
         signing_key, tls_key = requested_key(signing), requested_key(tls)
         if signing_key == tls_key:
             raise FleetError(

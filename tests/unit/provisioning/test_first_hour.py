@@ -1,17 +1,17 @@
 """The first slice, played through the command line as staff would."""
 
 import json
-import os
-import subprocess
-import sys
 import tomllib
 import zipfile
 
 import pytest
+from cryptography import x509
+from typer.main import get_command
 
 from central.intake import settings as intake_settings
 from edge_agent import config
 from edge_agent.wire.bundle import Holder
+from provisioning.cli import app
 from tests.unit.provisioning.world import DAY, NOW, OFFICE, ROOT, KioskKeys, Staff
 
 
@@ -22,7 +22,7 @@ def test_a_fleet_begins_and_waits_until_its_paper_was_read_back(new):
     new.ok(*new.add("kiosk-1", new.folder / "card"))
 
 
-def test_the_guided_flow_asks_explains_and_goes_on_once_the_paper_was_read(new, monkeypatch):
+def test_the_guided_flow_asks_explains_and_goes_on_once_the_paper_was_read(new):
     answers = ["coast", "The NGO", "+86 991 000 0000", "CN", "broker.example.org:8883"]
     secrets = [OFFICE, OFFICE, ROOT, ROOT]
     words = ["init", "--root", new.root, "--sheets", new.sheets]
@@ -122,9 +122,9 @@ def test_a_kiosk_goes_into_service_and_out_of_it(staff):
     keys = KioskKeys(staff.folder / "kiosk")
     staff.ok("enrol", "kiosk-1", *keys.words, "--out", staff.folder / "back", *staff.office)
     assert "in service" in staff.ok("list")
-    assert "in service already" in staff.fails(
-        "enrol", "kiosk-1", *keys.words, "--out", staff.folder / "again", *staff.office
-    )
+    others = KioskKeys(staff.folder / "others")
+    again = ["--out", staff.folder / "again", *staff.office]
+    assert "in service already" in staff.fails("enrol", "kiosk-1", *others.words, *again)
     shown = staff.ok("revoke", "kiosk-1", "--dry-run")
     assert "registry 2 -> 3" in shown
     assert "Nothing was changed" in shown
@@ -140,9 +140,22 @@ def test_a_kiosk_goes_into_service_and_out_of_it(staff):
     assert "revoked already" in staff.fails("revoke", "kiosk-1", *staff.office, "--confirm", "kiosk-1")
 
 
-def revoked_serials(staff):
-    from cryptography import x509
+def test_a_kiosk_that_comes_with_the_same_keys_gets_a_new_certificate_alone(staff):
+    staff.ok(*staff.add("kiosk-1", staff.folder / "card"))
+    keys = KioskKeys(staff.folder / "kiosk")
+    for out in ("back", "renewed"):
+        staff.ok("enrol", "kiosk-1", *keys.words, "--out", staff.folder / out, *staff.office)
+        staff.now += 60 * DAY
+    state = staff.state()
+    assert len(state.registered.keys) == 1
+    assert state.registered.version == 2
+    assert len(state.kiosk("kiosk-1").certificates) == 2
+    staff.ok(*staff.add("kiosk-2", staff.folder / "card-2"))
+    words = ["enrol", "kiosk-2", *keys.words, "--out", staff.folder / "other", *staff.office]
+    assert "another kiosk's" in staff.fails(*words)
 
+
+def revoked_serials(staff):
     listed = x509.load_pem_x509_crl((staff.fleet / "to-copy" / "crl.pem").read_bytes())
     return {f"{entry.serial_number:x}" for entry in listed}
 
@@ -230,16 +243,23 @@ def test_no_secret_is_in_the_log_the_state_or_a_file_that_others_can_read(staff)
     assert staff.fleet.stat().st_mode & 0o077 == 0
 
 
-def test_a_passphrase_is_taken_neither_from_arguments_nor_from_the_environment():
-    everything = [sys.executable, "-m", "provisioning.cli_help"]
-    del everything
-    result = subprocess.run(
-        [sys.executable, "-c", "from provisioning.cli import main; main()", "add", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "COLUMNS": "200"},
-    )
-    assert "--passphrase-file" in result.stdout
-    assert "--passphrase " not in result.stdout
-    assert "env var" not in result.stdout
+@pytest.mark.red_line(8)
+def test_no_command_takes_a_secret_from_its_arguments_or_from_the_environment():
+    seen = 0
+    for parameter in parameters(get_command(app)):
+        seen += 1
+        assert not parameter.envvar
+        if "passphrase" in parameter.name:
+            assert all(option.endswith("passphrase-file") for option in parameter.opts), parameter.opts
+    assert seen > 50
+
+
+def parameters(command):
+    yield from command.params
+    for inner in getattr(command, "commands", {}).values():
+        yield from parameters(inner)
+
+
+def test_every_command_and_every_option_says_what_it_is():
+    for parameter in parameters(get_command(app)):
+        assert parameter.help, parameter.name

@@ -1,0 +1,135 @@
+"""What the command line wrote, put to work: a real mosquitto, the real intake and courier, a kiosk's real keys."""
+
+import getpass
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from edge_agent.files import OWNER_ONLY, read_signer
+from provisioning.children import Child, Mosquitto
+from provisioning.terminal import system_clock
+from provisioning.throwaway import free_port
+from tests.support.spool import Spool
+from tests.support.waiting import PATIENCE_S, until
+from tests.unit.provisioning.world import KioskKeys, Staff
+
+
+class Place(Staff):
+    """Staff's computer, and beside it the broker's, the intake's and a kiosk's folder, all on loopback."""
+
+    def __init__(self, folder):
+        self.port = free_port()
+        super().__init__(folder, now=system_clock(), broker=f"127.0.0.1:{self.port}")
+        self.begin()
+        self.prove()
+        for name in ("broker", "intake"):
+            self.write(name)
+
+    def write(self, name, *more):
+        here = ["--listen", "127.0.0.1", "--run-as", getpass.getuser()]
+        command = ["broker", "mosquitto", *here] if name == "broker" else ["intake"]
+        self.ok(*command, "--out", self.folder / name, *self.office, *more)
+
+    def copy(self, name, *files):
+        """Carry what changed to a server, as `homeward-fleet` says."""
+        for file in files:
+            shutil.copy2(self.fleet / "to-copy" / file, self.folder / name / file)
+
+    def mosquitto(self):
+        return Mosquitto(self.folder / "broker" / "mosquitto.conf", self.port)
+
+    def intake(self):
+        return Child.python("central.intake", "run", "--config", str(self.folder / "intake" / "intake.toml"))
+
+    def courier(self, kiosk):
+        return Child.python("edge_agent.courier", "run", "--config", str(self.folder / kiosk / "kiosk.toml"))
+
+    def bring_to_life(self, kiosk):
+        """Add a kiosk, make its keys as its first boot would, enrol it by hand, put everything in its folder."""
+        here, keys = self.folder / kiosk, self.folder / f"{kiosk}-keys"
+        self.ok(*self.add(kiosk, here))
+        self.ok("enrol", kiosk, *KioskKeys(keys).words, "--out", self.folder / "back", *self.office)
+        for name in ("signing", "tls"):
+            shutil.copy2(keys / f"{name}.key", here / f"{name}.key")
+        shutil.copy2(self.folder / "back" / "tls.pem", here / "tls.pem")
+        (here / "shared").mkdir()
+        self.copy("intake", "registry.cose")
+        return here
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+def test_mosquitto_with_the_written_settings_allows_what_it_should_and_nothing_else(place):
+    place.copy("broker", "acl")
+    with place.mosquitto():
+        said = place.ok("broker", "check", *place.office)
+    assert said.count("ok ") == 11
+    assert "WRONG" not in said
+
+
+def test_a_broker_that_lets_everybody_do_everything_is_found_out(place):
+    acl = place.folder / "broker" / "acl"
+    acl.write_text("topic readwrite #\npattern readwrite #\n", encoding="utf-8")
+    with place.mosquitto():
+        said = place.fails("broker", "check", *place.office)
+    assert re.search(r"WRONG\s+another kiosk overhears its records", said)
+    assert re.search(r"WRONG\s+a kiosk forges a receipt for another", said)
+
+
+def test_a_broker_that_is_not_there_or_not_ours_is_said_in_words(place, tmp_path):
+    assert "can't be reached" in place.fails("broker", "check", *place.office)
+    (tmp_path / "other").mkdir()
+    other = Place(tmp_path / "other")
+    with other.mosquitto():
+        said = place.fails("broker", "check", "--address", other.broker, *place.office)
+    assert "not this fleet's" in said
+
+
+def test_a_record_goes_from_an_enrolled_kiosk_to_the_intake_and_no_more_once_it_is_revoked(place):
+    here = place.bring_to_life("kiosk-1")
+    place.copy("broker", "acl")
+    with place.mosquitto():
+        check = [sys.executable, "-m", "central.intake", "check", "--config", str(place.folder / "intake/intake.toml")]
+        checked = subprocess.run(check, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stdout
+        with Spool(here) as spool, place.intake() as intake:
+            intake.wait_for("ready", timeout=PATIENCE_S)
+            (record,) = spool.fill(1)
+            with place.courier("kiosk-1") as courier:
+                courier.wait_for("receipted", record=record.hex(), timeout=PATIENCE_S)
+                until(lambda: spool.left == 0, "an empty outbox")
+    place.ok("revoke", "kiosk-1", *place.office, "--confirm", "kiosk-1")
+    place.copy("broker", "acl", "crl.pem")
+    with place.mosquitto():
+        place.ok("broker", "check", *place.office)
+        with place.courier("kiosk-1") as courier:
+            courier.wait_for("not_connected", timeout=PATIENCE_S)
+            assert not any(line["event"] == "connected" for line in courier.said)
+
+
+def test_a_card_in_a_thiefs_hand_has_nothing_on_the_broker(place):
+    """Its claim may enrol; it may not deliver. The ACL alone is tried here: no CRL lists an open claim."""
+    here = place.folder / "kiosk-1"
+    place.ok(*place.add("kiosk-1", here))
+    place.copy("broker", "acl")
+    claim = place.state().kiosk("kiosk-1").claim.id
+    shutil.copy2(here / "claim.pem", here / "tls.pem")
+    shutil.copy2(here / "claim.key", here / "tls.key")
+    shutil.copy2(place.folder / "broker" / "server.key", here / "signing.key")
+    (here / "signing.key").chmod(OWNER_ONLY)
+    assert read_signer(here / "signing.key")
+    settings = (here / "kiosk.toml").read_text(encoding="utf-8")
+    (here / "kiosk.toml").write_text(settings.replace('kiosk = "kiosk-1"', f'kiosk = "{claim}"'), encoding="utf-8")
+    (here / "shared").mkdir()
+    with place.mosquitto(), Spool(here) as spool:
+        spool.fill(1)
+        with place.courier("kiosk-1") as courier:
+            courier.wait_for_any([{"event": "not_connected"}, {"event": "not_passed_on"}], timeout=PATIENCE_S)
+            assert not any(line["event"] == "acknowledged" for line in courier.said)
+        assert spool.left == 1
