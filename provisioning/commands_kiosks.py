@@ -152,7 +152,7 @@ def _say_revoked(kiosk: str, folder: Path) -> None:
     for line in (
         f"Done on this computer: kiosk {kiosk} is revoked. The servers don't know it yet.",
         f"Copy from {folder}, in this order:",
-        "  1. mosquitto: acl and crl.pem over those there, then restart it (a reload leaves a live session open);",
+        "  1. mosquitto: acl and crl.pem over those there, then restart it: that ends a live session too;",
         "     RabbitMQ: definitions.json, then `rabbitmqctl import_definitions definitions.json` and",
         f"     `rabbitmqctl close_all_user_connections {kiosk} revoked`",
         "  2. each intake and each desk: registry.cose; it is taken up without a restart",
@@ -173,10 +173,8 @@ def _plan(values: dict[str, object]) -> Plan:
 
 def _say_card(out: Path, claim: Claim) -> None:
     say(f"Card: {out}. Copy it onto the card's boot partition, into a folder named homeward.")
-    say(
-        f"It holds a secret that enrols this one kiosk once, until {moment(claim.certificate.not_after)}: carry it like"
-    )
-    say("a key, and remove it from this computer once it is on the card.")
+    say(f"It holds a secret that enrols this one kiosk once, until {moment(claim.certificate.not_after)}. Carry it")
+    say("like a key, and remove it from this computer once it is on the card.")
 
 
 def _until(condition: Condition, kiosk: Kiosk) -> str:

@@ -138,7 +138,7 @@ def intake(
         if not dry_run:
             say("receipt.key and tls.key lie open in it: carry it to the intake over a safe way, and remove it here.")
             say(f"There: `homeward-intake check --config {out.name}/intake.toml`. Its name is in the broker's ACL from")
-            say(f"now on: copy {office.directory.to_copy / 'acl'} (or definitions.json) there. It holds a year.")
+            say(f"now on: copy {office.directory.to_copy / 'acl'} (or definitions.json) there. tls.pem holds a year.")
 
 
 def _row(finding: broker_check.Finding) -> list[str]:

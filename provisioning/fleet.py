@@ -234,6 +234,15 @@ def check_proven(state: State) -> None:
         )
 
 
+def check_alive(state: State, now: int) -> None:
+    """Raise FleetError when the bundle in force has expired: a kiosk with it would take no report."""
+    if now > state.trusted.content.expires_at:
+        raise FleetError(
+            "the recipient bundle has expired: a kiosk with it takes no reports",
+            next_step="Sign it anew, with the root: `homeward-fleet recipients renew`.",
+        )
+
+
 # -- What may become of it ---------------------------------------------------------------------------------------------
 
 

@@ -121,9 +121,9 @@ class FleetDirectory:
             yield Act(self, state, who, now)
 
     def put(self, state: State) -> None:
-        """Put a state in force: rename first, then the log, then the copies for others."""
+        """Put a state in force: rename first, then the log, which was whole before, then the copies for others."""
         write_whole(self.path / STATE, encode(state), replace=True)
-        self._append(self.log(state).missing)
+        self._append(state.last_act.line + b"\n")
         handout.write_files(self.to_copy, handout.to_copy(state), replace=True)
 
     def _append(self, line: bytes) -> None:

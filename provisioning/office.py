@@ -334,6 +334,7 @@ class Office:
             yield act
 
     def _card(self, state: State, plan: Plan, keys: Keys) -> tuple[Claim, Files]:
+        fleet.check_alive(state, self.now)
         claim_id = card.new_claim_id()
         identity = keys.authority.client(claim_id, self.time, _CLAIM_LIFETIME)
         claim = Claim(id=claim_id, certificate=_certificate(identity.certificate))

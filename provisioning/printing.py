@@ -35,7 +35,8 @@ def sheet(fleet: str, words: str, number: int, split: Split, fingerprint: str) -
     for line in (
         f"Fleet: {fleet}     Root: {fingerprint}",
         f"Sheet {number} of {split.sheets}. {kept}",
-        "Keep it dry, in a safe or with a person you would trust with it. Never photograph it.",
+        "Keep it dry, in a safe or with a person you would trust with it. Never photograph it: the code",
+        "below is for a scanner on the fleet's own computer.",
         "To use it: homeward-fleet backup restore",
     ):
         page.multi_cell(0, 7, line, new_x="LMARGIN", new_y="NEXT")

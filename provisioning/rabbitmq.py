@@ -9,9 +9,10 @@ Ids are `[a-z0-9-]` and safe in a regular expression. RabbitMQ writes `/` of a t
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from edge_agent.wire.topics import Address, Channel, check_id, of_every_kiosk
 from provisioning.fleet import CHECKED, CHECKER
@@ -96,7 +97,7 @@ def definitions(fleet: str, intakes: Sequence[str], kiosks: Sequence[str], shut_
         "queues": [_quorum_queue(_UNDELIVERED)],
         "policies": [_policy(intakes)] if intakes else [],
     }
-    return json.dumps(content, indent=2) + "\n"
+    return msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n"
 
 
 def _topics(*names: str) -> str:

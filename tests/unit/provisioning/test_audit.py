@@ -62,11 +62,9 @@ def test_a_crash_while_the_last_line_was_written_is_completed(happened, data):
 @given(acts, acts)
 @settings(deadline=None, max_examples=50)
 def test_another_fleets_log_is_refused(ours, theirs):
+    assume(theirs not in (ours, ours[:-1]))
     lines, _ = written(theirs)
     _, last = written(ours)
-    assume(last.line + b"\n" not in lines)
-    assume(b"".join(written(ours)[0]).find(b"".join(lines)) != 0)  # the beginning of ours is no other fleet's
-    assume(len(lines) > 1 or last.number != 1)
     with pytest.raises(AuditError):
         audit.verify(b"".join(lines), last)
 

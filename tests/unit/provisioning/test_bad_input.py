@@ -92,6 +92,15 @@ def test_a_fleet_does_not_begin_in_1970(new):
     assert_refused(new, "clock is behind", *new.init_words())
 
 
+def test_no_card_is_made_with_a_bundle_that_has_expired(staff):
+    staff.now = NOW + 731 * DAY
+    words = staff.add("kiosk-1", staff.folder / "card")
+    assert_refused(staff, "bundle has expired", *words, before=["--clock-is-right"])
+    assert "It has expired" in staff.ok("recipients", "list")
+    staff.ok("recipients", "renew", *staff.apart, "--yes", before=["--clock-is-right"])
+    staff.ok(*words)
+
+
 def test_two_staff_at_once_are_told_of_each_other(staff):
     with FleetDirectory(staff.fleet).act("Bakhyt", NOW):
         assert_refused(staff, "somebody else is working on this fleet: Bakhyt", *staff.add("k", staff.folder / "card"))

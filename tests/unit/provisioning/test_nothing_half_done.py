@@ -10,9 +10,9 @@ from edge_agent.errors import LocalError
 from edge_agent.wire.bundle import Holder
 from edge_agent.wire.consent import Controller
 from provisioning.backup import Split
-from provisioning.fleet import Hardware, Network, Plan, Site
+from provisioning.fleet import FleetError, Hardware, Network, Plan, Site
 from provisioning.fleet_directory import FleetDirectory
-from provisioning.office import Beginning, Office, recipient
+from provisioning.office import Beginning, Office, recipient, remove_sheets
 from tests.unit.provisioning.cuts import every_cut, killed_at, raising
 from tests.unit.provisioning.world import NOW, OFFICE, ROOT
 
@@ -85,14 +85,12 @@ def test_a_power_cut_while_a_kiosk_is_added_leaves_the_fleet_sound(staff):
     assert number > 20
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_beginning_that_is_stopped_leaves_nothing_and_can_be_begun_again(new, fault, monkeypatch):
-    monkeypatch.setattr("provisioning.keyring._SCRYPT_N", 1 << 4)  # some forty beginnings; the passphrase is not tried
+def a_beginning(new):
     recipients = [
         recipient(new.public(name).read_text(encoding="utf-8"), holder)
         for name, holder in (("Amina", Holder.CASEWORKER), ("Escrow", Holder.ESCROW))
     ]
-    beginning = Beginning(
+    return Beginning(
         fleet="coast",
         controller=Controller(name="The NGO", contact="+86 991 000 0000"),
         jurisdiction="CN",
@@ -101,6 +99,24 @@ def test_a_beginning_that_is_stopped_leaves_nothing_and_can_be_begun_again(new, 
         split=Split(),
         days=365,
     )
+
+
+def test_the_last_words_of_each_printed_sheet_prove_the_paper_and_the_files_go(new):
+    office = Office(FleetDirectory(new.fleet), "Amina", NOW)
+    words = office.begin(a_beginning(new), new.root, new.sheets, office=OFFICE, root=ROOT)
+    with pytest.raises(FleetError, match="not the last words of sheet 1"):
+        office.prove_printed(words, ["lantern window river leaf"])
+    assert not office.state().backup_proven
+    office.prove_printed(words, [" ".join(words[0].split()[-4:]).upper()])
+    assert office.state().backup_proven
+    remove_sheets(new.sheets, Split())
+    assert not new.sheets.exists()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_beginning_that_is_stopped_leaves_nothing_and_can_be_begun_again(new, fault, monkeypatch):
+    monkeypatch.setattr("provisioning.keyring._SCRYPT_N", 1 << 4)  # some forty beginnings; the passphrase is not tried
+    beginning = a_beginning(new)
     office = Office(FleetDirectory(new.fleet), "Amina", NOW)
 
     def begin():
