@@ -13,7 +13,8 @@ from provisioning import commands_beginning, commands_kiosks, commands_servers
 from provisioning.audit import AuditError
 from provisioning.fleet_directory import FleetDirectory
 from provisioning.office import Office
-from provisioning.terminal import errors_in_words, moment, say, system_clock
+from provisioning.terminal import errors_in_words, say, system_clock
+from provisioning.words import moment
 
 app: Final = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__, rich_markup_mode=None

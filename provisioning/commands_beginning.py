@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from edge_agent.errors import LocalError
-from edge_agent.mqtt import split_address
 from edge_agent.wire.bundle import Holder
 from edge_agent.wire.consent import Controller
 from edge_agent.wire.topics import check_id
 from provisioning import fleet as fleets
 from provisioning.backup import PROVEN_WORDS, Split
-from provisioning.office import Beginning, Office, named, recipient, remove_sheets
-from provisioning.terminal import ask, confirm, errors_in_words, moment, passphrase, read_text, say, table
+from provisioning.intentions import addresses, first_recipients, one_line, recipient_of
+from provisioning.office import Beginning, Office, named, remove_sheets
+from provisioning.terminal import ask, confirm, errors_in_words, passphrase, read_text, say, table
+from provisioning.words import moment, recipients_change
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,47 +105,19 @@ def _plan(
     return Beginning(
         fleet=check_id(ask("Fleet's id", "A short name for the fleet, part of every topic; it never changes.", name)),
         controller=Controller(
-            name=_line(ask("Organisation", "Kiosks name this organisation when they ask for consent.", organisation)),
-            contact=_line(ask("Telephone", "People at a kiosk call this number, to ask or to take back.", contact)),
+            name=one_line(ask("Organisation", "Kiosks name it when they ask for consent.", organisation)),
+            contact=one_line(ask("Telephone", "People at a kiosk call this number, to ask or to take back.", contact)),
         ),
-        jurisdiction=_line(ask("Jurisdiction", "The country whose data protection law holds.", jurisdiction)),
-        brokers=_addresses(brokers or ask("Broker", "Kiosks deliver to this address, as host:port.", None).split()),
-        recipients=_recipients(caseworkers or (), escrows or ()),
+        jurisdiction=one_line(ask("Jurisdiction", "The country whose data protection law holds.", jurisdiction)),
+        brokers=addresses(brokers or ask("Broker", "Kiosks deliver to this address, as host:port.", None).split()),
+        recipients=first_recipients(_read(caseworkers or ()), _read(escrows or ())),
         split=Split.parse(split),
         days=days,
     )
 
 
-def _recipients(caseworkers: Sequence[Path], escrows: Sequence[Path]) -> list[Recipient]:
-    if not caseworkers or not escrows:
-        raise LocalError(
-            "a fleet needs the key of at least one caseworker, and an escrow's",
-            next_step="Each makes one with `homeward-desk key`; give the .pub files with --recipient and --escrow.",
-        )
-    return [_recipient(path, Holder.CASEWORKER) for path in caseworkers] + [
-        _recipient(path, Holder.ESCROW) for path in escrows
-    ]
-
-
-def _recipient(path: Path, holder: Holder) -> Recipient:
-    try:
-        return recipient(read_text(path), holder)
-    except LocalError as fault:
-        raise LocalError(f"{path}: {fault.what}", next_step=fault.next_step) from fault
-
-
-def _line(text: str) -> str:
-    if not 1 <= len(text) <= 200 or not text.isprintable():  # noqa: PLR2004 - the wire's own bounds
-        raise LocalError(f"{text[:40]!r} must be one line of 1 to 200 characters", next_step="Write it shorter.")
-    return text
-
-
-def _addresses(texts: Sequence[str]) -> list[str]:
-    for text in texts:
-        split_address(text)
-    if not texts:
-        raise LocalError("a fleet needs a broker's address", next_step="Give host:port with --broker.")
-    return list(texts)
+def _read(files: Sequence[Path]) -> list[tuple[str, str]]:
+    return [(str(path), read_text(path)) for path in files]
 
 
 def _prove_printed(office: Office, words: Sequence[str]) -> None:
@@ -230,7 +203,7 @@ def add_recipient(
     """Let one more person open reports, from the next report on."""
     office: Office = context.obj
     with errors_in_words():
-        found = _recipient(public, Holder.ESCROW if escrow else Holder.CASEWORKER)
+        found = recipient_of(str(public), read_text(public), Holder.ESCROW if escrow else Holder.CASEWORKER)
         _change(
             office, [*office.state().trusted.content.recipients, found], root_file, root_passphrase, days, sure, dry_run
         )
@@ -284,11 +257,8 @@ def _change(
     fleets.check_recipients(after)
     content = office.state().trusted.content
     say(f"Bundle {content.version} -> {content.version + 1}")
-    for known in content.recipients:
-        say(f"  {' ' if known in after else '-'} {named(known)}")
-    for new in after:
-        if new not in content.recipients:
-            say(f"  + {named(new)}")
+    for sign, who in recipients_change(content.recipients, after):
+        say(f"  {sign} {who}")
     if dry_run:
         say("Nothing was changed.")
         return

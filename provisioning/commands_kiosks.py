@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-import msgspec
 import typer
 
 from edge_agent.errors import LocalError
-from provisioning.fleet import Condition, FleetError, Hardware, Network, Plan
-from provisioning.terminal import confirm_name, errors_in_words, moment, passphrase, say, table
+from provisioning.fleet import FleetError, Hardware, Network
+from provisioning.intentions import kiosk_plan
+from provisioning.terminal import confirm_name, errors_in_words, passphrase, say, table
+from provisioning.words import moment, revoked, until, will_revoke
 
 if TYPE_CHECKING:
-    from provisioning.fleet import Claim, Kiosk
+    from provisioning.fleet import Claim
     from provisioning.office import Office
 
 Id = Annotated[str, typer.Argument(help="The kiosk's id.")]
@@ -53,7 +54,7 @@ def add(
     """Add a kiosk: write what goes onto its card, and the label that goes onto its case."""
     office: Office = context.obj
     with errors_in_words():
-        plan = _plan(
+        plan = kiosk_plan(
             {
                 "id": kiosk,
                 "site": {
@@ -114,7 +115,7 @@ def list_kiosks(context: typer.Context) -> None:
             say("There is no kiosk yet. Next: `homeward-fleet add`.")
             return
         rows = [
-            [kiosk.plan.id, condition, _until(condition, kiosk), kiosk.plan.site.name, kiosk.plan.site.area]
+            [kiosk.plan.id, condition, until(condition, kiosk), kiosk.plan.site.name, kiosk.plan.site.area]
             for condition, kiosk in state.by_need(office.now)
         ]
         table(["kiosk", "state", "", "place", "area"], rows)
@@ -137,56 +138,21 @@ def revoke(
         if known.revoked_at is not None:
             raise FleetError(f"kiosk {kiosk} was revoked already", next_step="See `homeward-fleet audit`.")
         say(f"{kiosk}, {known.plan.site.name}: {state.condition(known, office.now)}")
-        say(f"  registry {state.registered.version} -> {state.registered.version + 1}: its key is trusted no more")
-        say("  mosquitto's ACL and RabbitMQ's definitions: it may do nothing")
-        say("  CRL: its certificates and its card's are listed")
+        for line in will_revoke(state):
+            say(f"  {line}")
         if dry_run:
             say("Nothing was changed.")
             return
         confirm_name(kiosk, typed)
         office.revoke(kiosk, office.keys(passphrase(passphrase_file, _OFFICE)))
-        _say_revoked(kiosk, office.directory.to_copy)
-
-
-def _say_revoked(kiosk: str, folder: Path) -> None:
-    for line in (
-        f"Done on this computer: kiosk {kiosk} is revoked. The servers don't know it yet.",
-        f"Copy from {folder}, in this order:",
-        "  1. mosquitto: acl and crl.pem over those there, then restart it: that ends a live session too;",
-        "     RabbitMQ: definitions.json, then `rabbitmqctl import_definitions definitions.json` and",
-        f"     `rabbitmqctl close_all_user_connections {kiosk} revoked`",
-        "  2. each intake and each desk: registry.cose; it is taken up without a restart",
-        "What can't be known: whether anybody copied what was on it. Nothing on it opens a report. Reports that still",
-        "wait in its outbox are sealed, and refused from now on. Once 1 and 2 are done, nobody can send in its name.",
-    ):
-        say(line)
-
-
-def _plan(values: dict[str, object]) -> Plan:
-    try:
-        return msgspec.convert(values, Plan)
-    except msgspec.ValidationError as fault:
-        what, _, at = str(fault).partition(" - at `$.")
-        where = at.rstrip("`") or "the kiosk"
-        raise LocalError(f"{where}: {what}", next_step="Correct that; see `homeward-fleet add --help`.") from None
+        for line in revoked(kiosk, office.directory.to_copy):
+            say(line)
 
 
 def _say_card(out: Path, claim: Claim) -> None:
     say(f"Card: {out}. Copy it onto the card's boot partition, into a folder named homeward.")
     say(f"It holds a secret that enrols this one kiosk once, until {moment(claim.certificate.not_after)}. Carry it")
     say("like a key, and remove it from this computer once it is on the card.")
-
-
-def _until(condition: Condition, kiosk: Kiosk) -> str:
-    match condition:
-        case Condition.WAITING:
-            return f"card good until {moment(kiosk.claim.certificate.not_after)}"
-        case Condition.CARD_EXPIRED:
-            return f"make another: homeward-fleet card {kiosk.plan.id}"
-        case Condition.IN_SERVICE:
-            return f"certificate ends {moment(max(held.not_after for held in kiosk.certificates))}"
-        case Condition.REVOKED:
-            return f"since {moment(kiosk.revoked_at or 0)}"
 
 
 def _read(path: Path) -> bytes:

@@ -84,11 +84,6 @@ def read_text(path: Path) -> str:
         raise LocalError(f"{path} can't be read: {fault}", next_step="Check its place, rights and encoding.") from fault
 
 
-def moment(seconds: int) -> str:
-    """Write a time (seconds since 1970) in this computer's zone, with the zone."""
-    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M %Z")
-
-
 def system_clock() -> int:
     """Read this computer's clock, in seconds since 1970."""
     return int(datetime.now(UTC).timestamp())
