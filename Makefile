@@ -15,7 +15,7 @@ demo: .venv/ready models  ## one report, end to end, on real parts (PHOTO=path.j
 	@$(V)/python -m provisioning.demo $(if $(PHOTO),--photo "$(PHOTO)") $(if $(CHOOSE),--choose "$(CHOOSE)")
 
 test: .venv/ready models node_modules  ## all tests that need no cluster and no virtual kiosk
-	@$(NEED) mosquitto strace
+	@$(NEED) mosquitto strace systemd-analyze:systemd
 	@$(V)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/ready  ## lint, types, import contracts
