@@ -52,9 +52,9 @@ def files(state: State, plan: Plan, claim: Claim, identity: Identity, secret: by
 
 
 def kiosk_settings(state: State, plan: Plan) -> str:
-    """Write kiosk.toml, with the files that enrolment will add named in it."""
+    """Write kiosk.toml, with the files that enrolment will add named in it: each process's in a folder of its own."""
     parts = [
-        f'fleet = "{state.fleet}"\nkiosk = "{plan.id}"\nshared = "shared"\nsigning_key = "signing.key"',
+        f'fleet = "{state.fleet}"\nkiosk = "{plan.id}"\nshared = "shared"\nsigning_key = "kiosk/signing.key"',
         _site(plan.site),
         '[trust]\nroot = "root.pub"\nbundle = "bundle.cose"',
         f"[consent]\nlanguages = {_toml(plan.languages)}",
@@ -64,7 +64,10 @@ def kiosk_settings(state: State, plan: Plan) -> str:
             if plan.hardware is Hardware.SIMULATED
             else []
         ),
-        f'[broker]\naddresses = {_toml(state.brokers)}\nca = "ca.pem"\ncertificate = "tls.pem"\nkey = "tls.key"',
+        (
+            f'[broker]\naddresses = {_toml(state.brokers)}\nca = "ca.pem"\n'
+            'certificate = "courier/tls.pem"\nkey = "courier/tls.key"'
+        ),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -18,8 +19,6 @@ from edge_agent.wire.keys import kid
 from edge_agent.wire.topics import Channel
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from edge_agent.outbox import Link
 
 PICTURE_BYTES = 4_000
@@ -30,7 +29,7 @@ class Spool:
 
     def __init__(self, directory: Path) -> None:
         self.settings = config.load(directory / "kiosk.toml")
-        self.signer = read_signer(directory / "signing.key")
+        self.signer = read_signer(Path(self.settings.signing_key))
         self.bundle = TrustFile(self.settings.trust).current()
         self.outbox = Outbox.open(self.settings.outbox_file, Limits(**msgspec.structs.asdict(self.settings.outbox)))
         self.health = HealthFile(self.settings.health_file, self.signer, SystemClock())

@@ -52,12 +52,18 @@ class Place(Staff):
         here, keys = self.folder / kiosk, self.folder / f"{kiosk}-keys"
         self.ok(*self.add(kiosk, here))
         self.ok("enrol", kiosk, *KioskKeys(keys).words, "--out", self.folder / "back", *self.office)
-        for name in ("signing", "tls"):
-            shutil.copy2(keys / f"{name}.key", here / f"{name}.key")
-        shutil.copy2(self.folder / "back" / "tls.pem", here / "tls.pem")
-        (here / "shared").mkdir()
+        make_folders(here)
+        shutil.copy2(keys / "signing.key", here / "kiosk" / "signing.key")
+        shutil.copy2(keys / "tls.key", here / "courier" / "tls.key")
+        shutil.copy2(self.folder / "back" / "tls.pem", here / "courier" / "tls.pem")
         self.copy("intake", "registry.cose")
         return here
+
+
+def make_folders(here):
+    """What the image makes on a kiosk."""
+    for name in ("shared", "kiosk", "courier"):
+        (here / name).mkdir()
 
 
 @pytest.fixture
@@ -119,14 +125,14 @@ def test_a_card_in_a_thiefs_hand_has_nothing_on_the_broker(place):
     place.ok(*place.add("kiosk-1", here))
     place.copy("broker", "acl")
     claim = place.state().kiosk("kiosk-1").claim.id
-    shutil.copy2(here / "claim.pem", here / "tls.pem")
-    shutil.copy2(here / "claim.key", here / "tls.key")
-    shutil.copy2(place.folder / "broker" / "server.key", here / "signing.key")
-    (here / "signing.key").chmod(OWNER_ONLY)
-    assert read_signer(here / "signing.key")
+    make_folders(here)
+    shutil.copy2(here / "claim.pem", here / "courier" / "tls.pem")
+    shutil.copy2(here / "claim.key", here / "courier" / "tls.key")
+    shutil.copy2(place.folder / "broker" / "server.key", here / "kiosk" / "signing.key")
+    (here / "kiosk" / "signing.key").chmod(OWNER_ONLY)
+    assert read_signer(here / "kiosk" / "signing.key")
     settings = (here / "kiosk.toml").read_text(encoding="utf-8")
     (here / "kiosk.toml").write_text(settings.replace('kiosk = "kiosk-1"', f'kiosk = "{claim}"'), encoding="utf-8")
-    (here / "shared").mkdir()
     with place.mosquitto(), Spool(here) as spool:
         spool.fill(1)
         with place.courier("kiosk-1") as courier:
