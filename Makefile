@@ -19,7 +19,7 @@ demo: .venv/ready models  ## one report, end to end, on real parts (PHOTO=path.j
 	@$(V)/python -m provisioning.demo $(if $(PHOTO),--photo "$(PHOTO)") $(if $(CHOOSE),--choose "$(CHOOSE)")
 
 test: .venv/ready models node_modules  ## all tests that need no cluster and no virtual kiosk
-	@$(NEED) mosquitto strace systemd-analyze:systemd $(BROWSER)
+	@$(NEED) mosquitto strace systemd-analyze:systemd pg_ctlcluster:postgresql $(BROWSER)
 	@$(V)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/ready  ## lint, types, import contracts
@@ -29,7 +29,7 @@ check: .venv/ready  ## lint, types, import contracts
 	@$(V)/lint-imports
 
 bench: .venv/ready models .venv-bench/ready  ## the promises as figures, measured side by side in one run
-	@$(NEED) mosquitto
+	@$(NEED) mosquitto pg_ctlcluster:postgresql
 	@$(V)/python -m tests.bench
 
 fuzz: .venv/ready .venv-fuzz/ready  ## a bounded coverage-guided run over the decoders (SECONDS=60)

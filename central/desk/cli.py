@@ -11,7 +11,7 @@ import typer
 from central import trust
 from central.desk import keyfile, output, words
 from central.desk.opening import open_sealed
-from central.store.sqlite import open_reader
+from central.store.choice import open_reader
 from central.terminal import errors_in_words, moment, now
 from edge_agent.errors import KeyFileError, LocalError, StoreError
 from edge_agent.files import read_private
@@ -30,7 +30,8 @@ _SHORTEST_PASSPHRASE: Final = 12  # characters
 Passphrase = Annotated[
     Path | None, typer.Option("--passphrase-file", help="For scripts: a file (mode 0600) that holds the passphrase.")
 ]
-Store = Annotated[Path | None, typer.Option("--store", help="The intake's store, or a copy of it.")]
+_STORE_HELP: Final = "The intake's store: its SQLite file or a copy of it, or PostgreSQL as libpq takes it."
+Store = Annotated[str | None, typer.Option("--store", help=_STORE_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
 
 
@@ -63,9 +64,7 @@ def key(
 
 
 @app.command("list")
-def list_records(
-    store: Annotated[Path, typer.Option("--store", help="The intake's store, or a copy of it.")], as_json: Json = False
-) -> None:
+def list_records(store: Annotated[str, typer.Option("--store", help=_STORE_HELP)], as_json: Json = False) -> None:
     """List the records in a store, oldest first: when each came, from which kiosk, its id."""
     with errors_in_words(), open_reader(store) as records:
         for kept in records.records():
@@ -100,7 +99,7 @@ def open_record(
     print(json.dumps(_summary(opened, written)) if as_json else "\n".join(_account(opened, written)))
 
 
-def _sealed(record_id: str | None, store: Path | None, file: Path | None) -> bytes:
+def _sealed(record_id: str | None, store: str | None, file: Path | None) -> bytes:
     """Get the sealed bytes from where the command line says. Raises LocalError or StoreError."""
     match record_id, store, file:
         case None, None, Path():
@@ -111,7 +110,7 @@ def _sealed(record_id: str | None, store: Path | None, file: Path | None) -> byt
                 raise LocalError(
                     f"{file} can't be read: {fault.strerror}", next_step="Check its place and rights."
                 ) from fault
-        case str(), Path(), None:
+        case str(), str(), None:
             with open_reader(store) as records:
                 found = records.sealed(_record_id(record_id))
             if found is None:

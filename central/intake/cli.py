@@ -16,17 +16,20 @@ from central.intake.core import Intake
 from central.intake.mqtt_source import MqttSource
 from central.intake.settings import IntakeSettings, load
 from central.intake.stopping import Stop
+from central.store import migrations
+from central.store.choice import open_reader, open_store
 from central.store.port import Link
-from central.store.sqlite import open_reader, open_store
 from central.terminal import errors_in_words, moment, now
 from central.trust import Floor, LiveTrust
-from edge_agent.errors import HomewardError, ReplayError, StoreError, WireError
+from edge_agent.errors import HomewardError, ReplayError, SettingsError, StoreError, WireError
 from edge_agent.events import emit
 from edge_agent.files import read_signer
 from edge_agent.settings import describe
 from edge_agent.wire import sealing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from central.store.port import Quarantined, Reader, Store
 
 app: Final = typer.Typer(
@@ -37,6 +40,7 @@ app.add_typer(quarantine, name="quarantine")
 
 Config = Annotated[Path, typer.Option("--config", help="The intake's settings, TOML.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
+_STORE_AGAIN_S: Final = 1.0
 _BUNDLE, _REGISTRY = "bundle", "registry"
 
 
@@ -53,11 +57,21 @@ def run(config: Config) -> None:
         stop.listen()
         settings = load(config)
         signer = read_signer(Path(settings.receipt_key))
-        with open_store(Path(settings.store.sqlite)) as store:
+        with open_store(settings.store.place, _patience(stop)) as store:
             trust = _live_trust(settings, store)
             check_fits(trust.current(), settings)
             source = MqttSource(settings.broker, settings.fleet, stop)
             source.run(Intake(store, trust, signer, now, source))
+
+
+def _patience(stop: Stop) -> Callable[[StoreError], bool]:
+    """Wait for a store that is away, and say so; kiosks keep their records meanwhile."""
+
+    def try_again(fault: StoreError) -> bool:
+        emit("store_unavailable", problem=fault.what)
+        return not stop.wait(_STORE_AGAIN_S)
+
+    return try_again
 
 
 def _live_trust(settings: IntakeSettings, store: Store) -> LiveTrust:
@@ -89,6 +103,20 @@ def check(config: Config) -> None:
 
 
 @app.command()
+def migrate(config: Config) -> None:
+    """Make the schema of a PostgreSQL store, or carry it up to this release; as the database's owner."""
+    with errors_in_words():
+        store = load(config).store
+        if store.owner is None:
+            raise SettingsError(
+                "nothing says who owns the store's schema",
+                next_step="Set `store.owner`: the same database, as its owner. A SQLite file needs no migration.",
+            )
+        migrations.apply(store.owner)
+        print(f"The schema is at {migrations.head()}.")
+
+
+@app.command()
 def settings() -> None:
     """List every setting with its meaning, its unit and its default."""
     print(describe(IntakeSettings))
@@ -97,7 +125,7 @@ def settings() -> None:
 @app.command()
 def gaps(config: Config, as_json: Json = False) -> None:
     """Say what is missing, broken or forked in each kiosk's chain of records."""
-    with errors_in_words(), open_reader(Path(load(config).store.sqlite)) as store:
+    with errors_in_words(), open_reader(load(config).store.place) as store:
         refused = _refused_places(store)
         for kiosk in store.kiosks():
             links = store.chain(kiosk)
@@ -145,7 +173,7 @@ def _plain(finding: chain.Finding) -> dict[str, str | int]:
 @quarantine.command("list")
 def quarantine_list(config: Config, as_json: Json = False) -> None:
     """List what is in quarantine."""
-    with errors_in_words(), open_reader(Path(load(config).store.sqlite)) as store:
+    with errors_in_words(), open_reader(load(config).store.place) as store:
         for entry in store.quarantined():
             if as_json:
                 print(json.dumps(_facts(entry)))
@@ -164,7 +192,7 @@ def quarantine_show(
     raw: Annotated[bool, typer.Option("--raw", help="Write the bytes themselves to standard output.")] = False,
 ) -> None:
     """Show one entry of the quarantine: why it is there, and what its bytes claim to be."""
-    with errors_in_words(), open_reader(Path(load(config).store.sqlite)) as store:
+    with errors_in_words(), open_reader(load(config).store.place) as store:
         content = store.quarantined_bytes(number)
         entry = next((entry for entry in store.quarantined() if entry.number == number), None)
         if content is None or entry is None:

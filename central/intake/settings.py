@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 from msgspec.structs import replace
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 from central.trust import TrustFiles
+from edge_agent.errors import SettingsError
 from edge_agent.mqtt import split_address
 from edge_agent.settings import Settings, read, setting
 
@@ -30,9 +33,26 @@ class Broker(Settings, frozen=True, kw_only=True):
 
 
 class Store(Settings, frozen=True, kw_only=True):
-    """Where records are kept."""
+    """Where records are kept: in a SQLite file, or in PostgreSQL. Exactly one of the two."""
 
-    sqlite: Annotated[str, setting("The SQLite file; made when it isn't there")]
+    sqlite: Annotated[str | None, setting("The SQLite file; made when it isn't there")] = None
+    postgresql: Annotated[
+        str | None,
+        setting(
+            "PostgreSQL instead, as libpq takes it: host=... dbname=... user=...; a password stays in its passfile"
+        ),
+    ] = None
+    owner: Annotated[
+        str | None,
+        setting("The same database as its owner, for `migrate` and `expire` alone; best on another computer"),
+    ] = None
+
+    @property
+    def place(self) -> str:
+        """Give the one that is set."""
+        place = self.sqlite or self.postgresql
+        assert place is not None  # `load` has checked
+        return place
 
 
 class Trust(Settings, frozen=True, kw_only=True):
@@ -61,6 +81,7 @@ def load(path: Path) -> IntakeSettings:
     """Read an intake's settings; file names in them are relative to the settings file. Raises SettingsError."""
     plain = read(path, IntakeSettings)
     plain.broker.targets()
+    _check_store(plain.store)
     here = path.absolute().parent
 
     def beside(name: str) -> str:
@@ -75,8 +96,29 @@ def load(path: Path) -> IntakeSettings:
             certificate=beside(plain.broker.certificate),
             key=beside(plain.broker.key),
         ),
-        store=Store(sqlite=beside(plain.store.sqlite)),
+        store=replace(plain.store, sqlite=plain.store.sqlite and beside(plain.store.sqlite)),
         trust=Trust(
             root=beside(plain.trust.root), bundle=beside(plain.trust.bundle), registry=beside(plain.trust.registry)
         ),
     )
+
+
+def _check_store(store: Store) -> None:
+    if (store.sqlite is None) == (store.postgresql is None):
+        raise SettingsError(
+            "the store is to be one thing: a SQLite file or PostgreSQL",
+            next_step="Set either `store.sqlite` or `store.postgresql`.",
+        )
+    for place in filter(None, (store.postgresql, store.owner)):
+        try:
+            told = conninfo_to_dict(place)
+        except ProgrammingError as fault:
+            raise SettingsError(
+                f"{place!r} is no place of a PostgreSQL: {str(fault).strip()}",
+                next_step='Write it as libpq takes it: "host=db.example dbname=homeward user=intake_1".',
+            ) from None
+        if "password" in told:
+            raise SettingsError(
+                "a password stands in the settings, where whoever reads them reads it",
+                next_step="Put it into a file of its own (mode 0600) and name that: passfile=/etc/homeward/pgpass.",
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,17 @@ class Stop:
     """Set by SIGTERM and SIGINT, or by `ask`."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self._asked = threading.Event()
         self._waiting = False
+
+    @property
+    def asked(self) -> bool:
+        """Whether we were asked to stop."""
+        return self._asked.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, in another thread than the main one, until asked to stop; return whether we were."""
+        return self._asked.wait(seconds)
 
     def listen(self) -> None:
         """Take the two signals. From the main thread only."""
@@ -28,7 +38,7 @@ class Stop:
 
     def ask(self) -> None:
         """Ask to stop. In a wait that may be cut short, raises StoppedError out of it."""
-        self.asked = True
+        self._asked.set()
         if self._waiting:
             raise StoppedError
 

@@ -1,1 +1,1 @@
-"""What the central side keeps: sealed bytes and their claims. `port` says what a store does, `sqlite` is one."""
+"""What the central side keeps: sealed bytes and their claims. `port` says what a store does; two do it."""

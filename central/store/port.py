@@ -170,9 +170,19 @@ class Reader(Protocol):
         """Let go. Calling it twice is fine."""
         ...
 
+    def __enter__(self) -> Self:
+        """Use it in a `with` statement."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        ...
+
 
 class Store(Reader, Protocol):
-    """Reads and writes. One intake at a time writes into a store."""
+    """Reads and writes. One intake at a time writes into a SQLite file, any number into PostgreSQL."""
 
     def commit(self, entries: Sequence[Entry], at: int) -> Future[list[Fate]]:
         """Begin to keep all entries, or none; the result says what became of each, in order.
@@ -193,14 +203,4 @@ class Store(Reader, Protocol):
 
     def raise_floor(self, document: str, version: int) -> None:
         """Take no older version of a signed document from now on. A floor never sinks. Raises StoreError."""
-        ...
-
-    def __enter__(self) -> Self:
-        """Use the store in a `with` statement."""
-        ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
         ...

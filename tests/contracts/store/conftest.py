@@ -1,6 +1,6 @@
 """The stores that the contract is held against. A second store is one more entry in `STORES`.
 
-An entry is a function that opens the same store again for every path it is given: for writing, and for reading.
+An entry makes a place for a store that isn't there yet; the place opens it again and again, as after a restart.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from central.store import sqlite
+from central.store import postgres, sqlite
+from tests.support.postgres import DESK, INTAKE, Postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from central.store.port import Reader, Store
 
@@ -23,23 +23,42 @@ if TYPE_CHECKING:
 class Place:
     """Where one store lives: it can be opened again, as after a restart."""
 
-    path: Path
-    open: Callable[[Path], Store]
-    read: Callable[[Path], Reader]
-
-    def store(self) -> Store:
-        return self.open(self.path)
-
-    def reader(self) -> Reader:
-        return self.read(self.path)
+    store: Callable[[], Store]
+    reader: Callable[[], Reader]
+    nothing: Callable[[], Reader]  # reads where no store is
 
 
-STORES = {"sqlite": (sqlite.open_store, sqlite.open_reader)}
+def in_sqlite(request) -> Place:
+    path = request.getfixturevalue("tmp_path") / "store"
+    return Place(
+        store=lambda: sqlite.open_store(path),
+        reader=lambda: sqlite.open_reader(path),
+        nothing=lambda: sqlite.open_reader(path),
+    )
+
+
+def in_postgres(request) -> Place:
+    server = request.getfixturevalue("server")
+    database = server.database()
+    return Place(
+        store=lambda: postgres.open_store(server.conninfo(database, INTAKE)),
+        reader=lambda: postgres.open_reader(server.conninfo(database, INTAKE)),
+        nothing=lambda: postgres.open_reader(server.conninfo(server.empty_database(), DESK)),
+    )
+
+
+STORES = {"sqlite": in_sqlite, "postgres": in_postgres}
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    with Postgres(careful=False) as running:
+        yield running
 
 
 @pytest.fixture(params=STORES)
-def place(request, tmp_path):
-    return Place(tmp_path / "store", *STORES[request.param])
+def place(request):
+    return STORES[request.param](request)
 
 
 @pytest.fixture

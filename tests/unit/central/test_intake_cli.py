@@ -134,6 +134,44 @@ def test_file_names_are_relative_to_the_settings_file(server):
     assert load(server.config).store.sqlite == str(server.folder / "intake.sqlite")
 
 
+IN_POSTGRES = 'postgresql = "host=/nowhere dbname=homeward user=intake_1"'
+
+
+@pytest.mark.parametrize(
+    ("store", "words"),
+    [
+        ("", "to be one thing"),
+        ('sqlite = "a.sqlite"\n' + IN_POSTGRES, "to be one thing"),
+        ('postgresql = "host"', "no place of a PostgreSQL"),
+        ('postgresql = "host=db password=secret"', "a password stands in the settings"),
+        (IN_POSTGRES + '\nowner = "postgresql://owner:secret@db/homeward"', "a password stands in the settings"),
+    ],
+)
+def test_a_store_that_is_none_or_tells_a_password_is_refused(server, store, words):
+    text = SETTINGS.format(port=server.port).replace('sqlite = "intake.sqlite"', store)
+    server.config.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=words) as fault:
+        load(server.config)
+    assert "secret" not in fault.value.explain()
+
+
+def test_a_database_that_is_not_there_is_a_problem_of_the_store_alone(server):
+    text = SETTINGS.format(port=server.port).replace('sqlite = "intake.sqlite"', IN_POSTGRES)
+    server.config.write_text(text, encoding="utf-8")
+    result = server.run("check")
+    assert problems(result) == {"store", "broker 127.0.0.1"}
+    assert "PostgreSQL: connection failed" in result.stdout
+    refused = server.run("run")
+    assert refused.exit_code == 1
+    assert "Check the server" in refused.stderr
+
+
+def test_a_schema_is_made_by_its_owner_alone(server):
+    refused = server.run("migrate")
+    assert refused.exit_code == 1
+    assert "Set `store.owner`" in refused.stderr
+
+
 @pytest.mark.parametrize("address", ["broker", "broker:", ":8883", "broker:0", "broker:65536", "broker:x"])
 def test_an_address_that_is_none_is_refused(server, address):
     text = SETTINGS.format(port=1).replace("127.0.0.1:1", address)
