@@ -14,6 +14,7 @@ from central.intake.checks import check as check_all
 from central.intake.checks import check_fits
 from central.intake.core import Intake
 from central.intake.mqtt_source import MqttSource
+from central.intake.receiver import Receiver
 from central.intake.settings import IntakeSettings, load
 from central.intake.stopping import Stop
 from central.store import migrations
@@ -60,8 +61,8 @@ def run(config: Config) -> None:
         with open_store(settings.store.place, _patience(stop)) as store:
             trust = _live_trust(settings, store)
             check_fits(trust.current(), settings)
-            source = MqttSource(settings.broker, settings.fleet, stop)
-            source.run(Intake(store, trust, signer, now, source))
+            receiver = Receiver(MqttSource(settings.broker, settings.fleet), settings.broker.targets(), stop)
+            receiver.run(Intake(store, trust, signer, now, receiver))
 
 
 def _patience(stop: Stop) -> Callable[[StoreError], bool]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from central.intake import cli
-from central.intake.mqtt_source import MqttSource
+from central.intake.receiver import Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 DIED = 77
 
-send = MqttSource.publish
+send = Receiver.publish
 
 
 def main() -> None:
     left = int(sys.argv.pop(1))
 
-    def die_at_the_last(source: MqttSource, letters: Sequence[Letter]) -> None:
+    def die_at_the_last(receiver: Receiver[Any], letters: Sequence[Letter]) -> None:
         nonlocal left
         left -= bool(letters)
         if left == 0:
             os._exit(DIED)
-        send(source, letters)
+        send(receiver, letters)
 
-    MqttSource.publish = die_at_the_last  # type: ignore[method-assign]
+    Receiver.publish = die_at_the_last  # type: ignore[method-assign]
     cli.main()
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from central.intake.mqtt_source import MqttSource, common_name
+from central.intake.receiver import Receiver
 from central.intake.settings import Broker
 from central.intake.stopping import Stop, StoppedError
 from edge_agent.errors import BrokerError
@@ -54,20 +55,24 @@ def settings(fleet, port, **other):
     return Broker(addresses=[f"127.0.0.1:{port}"], **(files | other))
 
 
+def a_receiver(broker):
+    return Receiver(MqttSource(broker, "demo"), broker.targets(), Stop())
+
+
 @pytest.mark.parametrize("connack", [CONNACK_3_1_1_UNACCEPTABLE_VERSION, CONNACK_5_UNSUPPORTED_VERSION])
 def test_a_broker_without_mqtt_5_ends_the_program_instead_of_being_tried_for_ever(fleet, connack, capsys):
     with a_broker_that_answers(fleet, connack) as port:
-        source = MqttSource(settings(fleet, port), "demo", Stop())
+        receiver = a_receiver(settings(fleet, port))
         with pytest.raises(BrokerError, match="does not speak MQTT 5"):
-            source.run(None)
+            receiver.run(None)
     assert capsys.readouterr().out == ""
 
 
 def test_a_broker_that_would_lose_records_is_refused(fleet):
     with a_broker_that_answers(fleet, CONNACK_5_QOS_0_ONLY) as port:
-        source = MqttSource(settings(fleet, port), "demo", Stop())
+        receiver = a_receiver(settings(fleet, port))
         with pytest.raises(BrokerError, match="QoS 0"):
-            source.run(None)
+            receiver.run(None)
 
 
 def test_our_name_to_the_broker_is_that_of_our_certificate(fleet):
