@@ -68,6 +68,7 @@ class ThrowawayFleet:
     directory: Path
     recipients: Sequence[Recipient]
     name: str = "demo"
+    postgresql: str | None = None  # where the intake keeps records instead of a SQLite file of its own
     port: int = field(default_factory=free_port)
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
@@ -157,11 +158,12 @@ class ThrowawayFleet:
 
     def _intake_settings(self) -> str:
         here = self.directory / "intake"
+        store = f'sqlite = "{self.store_file}"' if self.postgresql is None else f'postgresql = "{self.postgresql}"'
         return (
             f'fleet = "{self.name}"\nreceipt_key = "{here / "receipt.key"}"\n\n'
             f'[broker]\naddresses = ["127.0.0.1:{self.port}"]\nca = "{here / "ca.pem"}"\n'
             f'certificate = "{here / "tls.pem"}"\nkey = "{here / "tls.key"}"\n\n'
-            f'[store]\nsqlite = "{self.store_file}"\n\n'
+            f"[store]\n{store}\n\n"
             f'[trust]\nroot = "{here / "root.pub"}"\nbundle = "{here / "bundle.cose"}"\n'
             f'registry = "{self.registry_file}"\n'
         )

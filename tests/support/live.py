@@ -10,7 +10,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
-from central.store.sqlite import open_reader
+from central.intake.settings import load
+from central.store.choice import open_reader
 from edge_agent.wire.bundle import Holder, Recipient
 from edge_agent.wire.keys import RecipientPrivateKey
 from provisioning.children import Child, Mosquitto
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from central.store.port import Quarantined
-    from central.store.sqlite import SqliteReader
+    from central.store.port import Quarantined, Reader
 
 SOON = "receipt_timeout_s = 2\nrefused_again_s = 1"  # what else takes minutes
 
@@ -31,10 +31,10 @@ SOON = "receipt_timeout_s = 2\nrefused_again_s = 1"  # what else takes minutes
 class LiveFleet:
     """Use it as a context manager: leaving ends every program that still runs."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, postgresql: str | None = None) -> None:
         self.caseworker = RecipientPrivateKey.generate()
         escrow = Recipient(name="escrow", holder=Holder.ESCROW, key=self.caseworker.public_key.raw)
-        self.fleet = ThrowawayFleet(directory, [escrow])
+        self.fleet = ThrowawayFleet(directory, [escrow], postgresql=postgresql)
         self._open = contextlib.ExitStack()
 
     # -- Programs ------------------------------------------------------------------------------------------------------
@@ -115,6 +115,6 @@ class LiveFleet:
         return self._open.enter_context(Child.python(module, *arguments, "run", "--config", settings))
 
     @contextlib.contextmanager
-    def _store(self) -> Iterator[SqliteReader]:
-        with open_reader(self.fleet.store_file) as store:
+    def _store(self) -> Iterator[Reader]:
+        with open_reader(load(self.fleet.intake_settings).store.place) as store:
             yield store

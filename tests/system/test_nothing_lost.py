@@ -94,7 +94,9 @@ def test_a_courier_that_is_asked_to_end_in_mid_delivery_ends_well_and_loses_noth
     live.assert_all_arrived_once(spool)
 
 
-def test_an_intake_that_dies_between_commit_and_receipt_stores_nothing_twice_and_loses_nothing(live):
+@pytest.mark.parametrize("store", ["live", "live_in_postgres"])
+def test_an_intake_that_dies_between_commit_and_receipt_stores_nothing_twice_and_loses_nothing(store, request):
+    live = request.getfixturevalue(store)
     spool = live.spool()
     live.broker()
     deaths = random.Random("deaths")
@@ -113,6 +115,28 @@ def test_an_intake_that_dies_between_commit_and_receipt_stores_nothing_twice_and
     assert len(spool.sealed) >= ENOUGH
     assert sum(line.get("duplicate", 0) for line in last.said if line["event"] == "taken") > 0
     assert heard(courier, "receipt_not_believed") == 0
+
+
+def test_a_database_that_is_stopped_and_killed_in_mid_delivery_again_and_again_loses_nothing(
+    live_in_postgres, database
+):
+    live = live_in_postgres
+    spool = live.spool(delivery=SLOWLY)
+    live.broker()
+    intake = live.intake()
+    courier = live.courier()
+
+    def take_the_database_away(luck: random.Random) -> None:
+        after_some_receipts(courier, luck)
+        waits = heard(intake, "store_unavailable")
+        luck.choice([database.stop, database.kill])()
+        spool.fill(1)  # so that there is something that can't be kept
+        until(lambda: heard(intake, "store_unavailable") > waits, "the intake's word that it waits")
+        database.start()
+
+    cut_in_the_middle(spool, take_the_database_away, times=4)
+    live.assert_all_arrived_once(spool)
+    assert intake.exit_status is None, "it waits; it doesn't give up"
 
 
 def test_a_broker_that_forgets_all_it_has_acknowledged_loses_nothing(live):
