@@ -24,6 +24,7 @@ BENCHMARKS = {
     "tests.bench.sealing": OWN,
     "tests.bench.outbox": OWN,
     "tests.bench.intake": OWN,
+    "tests.bench.postgres": OWN,
     "tests.bench.kiosk": OWN,
     "tests.bench.courier": OWN,
 }
