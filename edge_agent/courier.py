@@ -73,7 +73,7 @@ class Courier:
         self._waiting: list[bytes] = []
         self._look_again_at = 0.0
         self._arrived: list[bytes] = []  # receipts that nobody has looked at yet
-        self._kept: dict[bytes, bytes] = {}  # by verified receipts: SHA-256 by record id
+        self._answered: dict[bytes, bytes] = {}  # by verified receipts: SHA-256 by record id
         self._first_sent: dict[bytes, float] = {}  # in this run, by the monotonic clock
 
     def stop(self) -> None:
@@ -89,7 +89,7 @@ class Courier:
             self._connect_if_due()
             sent = self._send()
             self._believe()
-            if not sent or len(self._kept) >= _SETTLE_AT_ONCE:
+            if not sent or len(self._answered) >= _SETTLE_AT_ONCE:
                 self._settle()
             watchdog.beat("connected" if self._connected else "not connected")
         self._settle()
@@ -162,20 +162,25 @@ class Courier:
                 continue
             if receipt.kiosk != self._settings.kiosk:
                 emit("receipt_not_believed", code="another-kiosk")
-            elif receipt.kept:
-                self._kept[receipt.record_id] = receipt.sha256
-            else:
-                emit("quarantined", record=receipt.record_id.hex(), reason=receipt.reason)
-                if receipt.record_id in self._waiting:  # it may speak of a record that another receipt has settled
-                    self._delivery.quarantined(receipt.record_id, self._clock.monotonic())
+                continue
+            for entry in receipt.entries:
+                self._take_in(entry)
         self._arrived.clear()
+
+    def _take_in(self, entry: receipts.Entry) -> None:
+        if entry.lets_go:
+            self._answered[entry.record_id] = entry.sha256
+            return
+        emit("quarantined", record=entry.record_id.hex(), reason=entry.reason)
+        if entry.record_id in self._waiting:  # it may speak of a record that another receipt has settled
+            self._delivery.quarantined(entry.record_id, self._clock.monotonic())
 
     def _settle(self) -> None:
         """Let go of what verified receipts cover, in one transaction: each costs the card as much as a record."""
-        if not self._kept:
+        if not self._answered:
             return
-        settlements = self._outbox.mark_receipted(self._kept)
-        self._kept.clear()
+        settlements = self._outbox.mark_receipted(self._answered)
+        self._answered.clear()
         gone = {record_id for record_id, settled in settlements.items() if settled is not Settlement.OTHER_BYTES}
         self._waiting = [record_id for record_id in self._waiting if record_id not in gone]
         for record_id, settlement in settlements.items():

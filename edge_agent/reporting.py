@@ -103,7 +103,6 @@ class Reporter:
         now = self._clock.now()
         code = receipt_code.encode(secrets.token_bytes(receipt_code.ENTROPY_BYTES))
         content = report.Report(
-            kind=report.Kind.REPORT,
             site=self._site(),
             captured=report.Captured(
                 utc=now.utc,
@@ -126,7 +125,8 @@ class Reporter:
             start = self._clock.monotonic()
             claims = sealing.Claims(
                 kiosk=self._settings.kiosk,
-                issued_at=now.utc,
+                issued_at=content.issued_at,
+                expires_at=content.expires_at,
                 record_id=record_id,
                 signer_kid=kid(self._signer.public_key),
                 seq=link.seq,

@@ -91,31 +91,36 @@ def open_record(
 ) -> None:
     """Open a record: verify everything again, write the picture and the report, say the consent in words."""
     with errors_in_words():
-        raw = _sealed(record_id, store, file)
+        raw, arrived_at = _sealed(record_id, store, file)
         registry = trust.load(trust.TrustFiles.in_folder(trust_folder)).registry
         private = keyfile.read(key, _passphrase(passphrase_file, new=False))
-        opened = open_sealed(raw, registry, private, from_store=file is None)
+        opened = open_sealed(raw, registry, private, arrived_at=arrived_at)
         written = output.write(opened, out, force=force)
     print(json.dumps(_summary(opened, written)) if as_json else "\n".join(_account(opened, written)))
 
 
-def _sealed(record_id: str | None, store: str | None, file: Path | None) -> bytes:
-    """Get the sealed bytes from where the command line says. Raises LocalError or StoreError."""
+def _sealed(record_id: str | None, store: str | None, file: Path | None) -> tuple[bytes, int | None]:
+    """Get the sealed bytes from where the command line says, and when an intake took them in, where one did.
+
+    Raises LocalError or StoreError.
+    """
     match record_id, store, file:
         case None, None, Path():
             try:
                 with file.open("rb") as sealed:
-                    return sealed.read(MAX_RECORD_BYTES + 1)
+                    return sealed.read(MAX_RECORD_BYTES + 1), None
             except OSError as fault:
                 raise LocalError(
                     f"{file} can't be read: {fault.strerror}", next_step="Check its place and rights."
                 ) from fault
         case str(), str(), None:
             with open_reader(store) as records:
-                found = records.sealed(_record_id(record_id))
+                wanted = _record_id(record_id)
+                found = records.sealed(wanted)
+                arrived_at = next((kept.arrived_at for kept in records.records() if kept.record_id == wanted), None)
             if found is None:
                 raise StoreError(f"the store has no record {record_id}", next_step="See `homeward-desk list`.")
-            return found
+            return found, arrived_at
         case _:
             raise LocalError(
                 "nothing says which record", next_step="Give either a record's id with --store, or --file alone."
@@ -149,7 +154,7 @@ def _account(opened: Opened, written: Written) -> list[str]:
     lines = [f"Record {opened.record_id} of kiosk {opened.claims.kiosk}: verified and opened."]
     if opened.revoked:
         lines.append("WARNING: this kiosk was taken out of service since. The record was taken in before that.")
-    lines += words.in_words(opened.report, now())
+    lines += words.in_words(opened.report, opened.ends_at, now())
     lines += [f"Picture: {path}" for path in written.images]
     lines.append(f"Report:  {written.report}")
     return lines
@@ -160,10 +165,9 @@ def _summary(opened: Opened, written: Written) -> dict[str, str | bool | list[st
     return {
         "record_id": opened.record_id,
         "kiosk": opened.claims.kiosk,
-        "kind": opened.report.kind.value,
         "report": str(written.report),
         "image": images[0] if images else None,
         "images": images,
-        "expired": words.is_expired(opened.report, now()),
+        "expired": words.is_expired(opened.ends_at, now()),
         "revoked": opened.revoked,
     }

@@ -75,7 +75,7 @@ def _facts(opened: Opened, written: Written) -> dict[str, Any]:
         "seq": claims.seq,
         "issued_at": claims.issued_at,
         "sealed_sha256": opened.sha256.hex(),
-        "expires_at": opened.report.expires_at,
+        "expires_at": opened.ends_at,
         "report": _legible(report),
     }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from central.terminal import moment
 from edge_agent.wire.consent import Purpose, Role, Status, Subject
-from edge_agent.wire.report import ClockQuality, Kind
+from edge_agent.wire.report import ClockQuality
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,35 +16,33 @@ if TYPE_CHECKING:
     from edge_agent.wire.report import Captured, Report
 
 
-def in_words(report: Report, now: int) -> Iterator[str]:
+def in_words(report: Report, ends_at: int | None, now: int) -> Iterator[str]:
     """Say, line by line, what was agreed to and how far the times can be believed.
 
-    `now` is in seconds since 1970, by this computer's clock. Characters that would steer a terminal are made visible.
+    `ends_at` is when the record must be erased, None when nobody can say; it and `now` are in seconds since 1970, by
+    this computer's clock. Characters that would steer a terminal are made visible.
     """
-    for line in _lines(report, now):
+    for line in _lines(report, ends_at, now):
         yield "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) == "Cc" else c for c in line)
 
 
-def _lines(report: Report, now: int) -> Iterator[str]:
-    match report.kind:
-        case Kind.REPORT:
-            yield f"A report, made {moment(report.captured.utc)}"
-        case Kind.WITHDRAWAL:
-            taken_back = report.withdraws.hex() if report.withdraws else "none"
-            yield f"A withdrawal of record {taken_back}, made {moment(report.captured.utc)}"
+def _lines(report: Report, ends_at: int | None, now: int) -> Iterator[str]:
+    yield f"A report, made {moment(report.captured.utc)}"
     yield f"  {_clock(report.captured)}"
     yield from _consent(report.consent)
     days = report.consent.storage.seconds // 86_400
-    yield f"To be kept {days} days, until {moment(report.expires_at)}, {report.consent.storage.location}"
+    until = "from the day it was made" if ends_at is None else f"until {moment(ends_at)}"
+    yield f"To be kept {days} days, {until}, {report.consent.storage.location}"
     if report.captured.quality is ClockQuality.UNSET:
-        yield "  (counted from a clock that was never set: ask the site for the day)"
-    if is_expired(report, now):
+        counted = "ask the site for the day" if ends_at is None else "counted from its arrival"
+        yield f"  (the kiosk's clock was never set: {counted})"
+    if is_expired(ends_at, now):
         yield "WARNING: this record has EXPIRED. What was consented to has ended: delete it and its copies."
 
 
-def is_expired(report: Report, now: int) -> bool:
-    """Whether what was consented to has ended."""
-    return now > report.expires_at
+def is_expired(ends_at: int | None, now: int) -> bool:
+    """Whether what was consented to has ended, as far as anybody can say."""
+    return ends_at is not None and now > ends_at
 
 
 def _clock(captured: Captured) -> str:

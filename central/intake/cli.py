@@ -26,7 +26,7 @@ from edge_agent.errors import HomewardError, ReplayError, SettingsError, StoreEr
 from edge_agent.events import emit
 from edge_agent.files import read_signer
 from edge_agent.settings import describe
-from edge_agent.wire import sealing
+from edge_agent.wire import records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,7 +145,7 @@ def _refused_places(store: Reader) -> dict[str, list[Link]]:
     for entry in store.quarantined():
         raw = store.quarantined_bytes(entry.number) if entry.reason == ReplayError.code else None
         if raw is not None:
-            claims = sealing.parse_record(raw).claims
+            claims = records.parse(raw).claims
             places.setdefault(claims.kiosk, []).append(Link(claims.epoch, claims.seq, claims.previous, entry.sha256))
     return places
 
@@ -221,7 +221,7 @@ def _facts(entry: Quarantined) -> dict[str, str | int]:
 def _claimed(content: bytes) -> dict[str, str | int]:
     """Say what bytes that have the form of a record claim. Nothing of it is believed."""
     try:
-        claims = sealing.parse_record(content).claims
+        claims = records.parse(content).claims
     except WireError:
         return {}
     return {

@@ -7,18 +7,18 @@ that a crash anywhere makes the broker bring it again; a record that comes again
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from central.store.port import Fate, Heard, Reach, Refusal, Sealed
 from edge_agent.errors import ReplayError, RevokedError, WireError, WrongTopicError
-from edge_agent.wire import receipts, sealing, status
-from edge_agent.wire.receipts import Outcome, Receipt
+from edge_agent.wire import receipts, records, status
+from edge_agent.wire.receipts import MAX_ENTRIES, Outcome, Receipt
 from edge_agent.wire.topics import Address, Channel, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Future
 
     from central.store.port import Entry, Store
@@ -108,8 +108,8 @@ class Intake(Generic[H]):
         if (begun := self._begun) is None:
             return Counter()
         fates = begun.fates.result()
-        answers = [receipt_for(entry, fate, begun.at) for entry, fate in zip(begun.entries, fates, strict=True)]
-        self._carrier.publish([self._letter(begun.fleet, receipt) for receipt in answers if receipt is not None])
+        answers = answer(zip(begun.entries, fates, strict=True), begun.at)
+        self._carrier.publish([self._letter(begun.fleet, receipt) for receipt in answers])
         self._carrier.acknowledge(begun.batch)
         self._begun = None
         return Counter(fates)
@@ -141,7 +141,7 @@ def judge(topic: str, payload: bytes, registry: Registry) -> Entry:
 
 
 def _judge_record(topic: str, payload: bytes, registry: Registry) -> Sealed | Refusal:
-    record = sealing.parse_record(payload)
+    record = records.parse(payload)
     try:
         registry.verify(record, arrived_on=topic)
     except WireError as fault:
@@ -172,26 +172,33 @@ def _refusal(topic: str, payload: bytes, fault: WireError, record_id: bytes | No
     return Refusal(topic, payload, sha256, fault.code, fault.what, record_id, duplicate_if_held=revoked)
 
 
-def receipt_for(entry: Entry, fate: Fate, at: int) -> Receipt | None:
-    """Say in a receipt what became of a record, to the kiosk by whose topic it came: the broker knows that one.
+def answer(settled: Iterable[tuple[Entry, Fate]], at: int) -> list[Receipt]:
+    """Say in receipts what became of records: one for each kiosk, or a few when one can't hold all.
 
-    None for a status, and for bytes that name no record.
+    Each goes to the kiosk by whose topic its records came: the broker knows that one. A status, and bytes that name no
+    record, are not answered. `at` is in seconds since 1970.
     """
-    match entry, fate:
-        case Sealed(claims=claims), Fate.REPLAYED:
-            return _receipt(entry, claims.record_id, at, Outcome.QUARANTINED, ReplayError.code)
-        case Sealed(claims=claims), _:
-            return _receipt(entry, claims.record_id, at, Outcome(fate.value))
-        case Refusal(record_id=bytes(record_id)), Fate.DUPLICATE:
-            return _receipt(entry, record_id, at, Outcome.DUPLICATE)
-        case Refusal(record_id=bytes(record_id), reason=reason), _:
-            return _receipt(entry, record_id, at, Outcome.QUARANTINED, reason)
-        case _:
-            return None
+    by_kiosk = defaultdict[str, list[receipts.Entry]](list)
+    for entry, fate in settled:
+        if isinstance(entry, Sealed | Refusal) and (word := _word(entry, fate)) is not None:
+            by_kiosk[parse(entry.topic)[0].kiosk].append(word)
+    return [
+        Receipt(kiosk=kiosk, at=at, entries=words[first : first + MAX_ENTRIES])
+        for kiosk, words in by_kiosk.items()
+        for first in range(0, len(words), MAX_ENTRIES)
+    ]
 
 
-def _receipt(
-    entry: Sealed | Refusal, record_id: bytes, at: int, outcome: Outcome, reason: str | None = None
-) -> Receipt:
-    kiosk = parse(entry.topic)[0].kiosk
-    return Receipt(kiosk=kiosk, record_id=record_id, sha256=entry.sha256, outcome=outcome, at=at, reason=reason)
+def _word(entry: Sealed | Refusal, fate: Fate) -> receipts.Entry | None:
+    """Say what became of one record; None for bytes that name none."""
+    record_id = entry.claims.record_id if isinstance(entry, Sealed) else entry.record_id
+    if record_id is None:
+        return None
+    outcome, reason = Outcome.QUARANTINED, None
+    if fate in (Fate.STORED, Fate.DUPLICATE):
+        outcome = Outcome(fate.value)
+    elif isinstance(entry, Sealed):
+        reason = ReplayError.code
+    else:
+        reason = entry.reason
+    return receipts.Entry(record_id=record_id, sha256=entry.sha256, outcome=outcome, reason=reason)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from edge_agent.wire.sealing import Claims
+    from edge_agent.wire.withdrawal import Withdrawal
 
 
 # -- What goes in ------------------------------------------------------------------------------------------------------
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A record that was verified. `sha256` is of `raw`, the sealed bytes."""
+    """A record that was verified: a sealed report or a withdrawal. `sha256` is of `raw`, its bytes."""
 
     topic: str
     raw: bytes
     sha256: bytes
-    claims: Claims
+    claims: Claims | Withdrawal
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,12 @@ class Holder(StrEnum):
 
 
 class Recipient(Document, frozen=True, kw_only=True):
-    """One key that can open reports."""
+    """One key that can open reports. `withdrawal_key` signs withdrawals in the name of people who telephone."""
 
     name: Text
     holder: Holder
     key: Annotated[bytes, msgspec.Meta(min_length=RECIPIENT_PUBLIC_BYTES, max_length=RECIPIENT_PUBLIC_BYTES)]
+    withdrawal_key: PublicPoint | None = None
 
 
 class Bundle(Document, frozen=True, kw_only=True):
@@ -57,6 +58,9 @@ class Bundle(Document, frozen=True, kw_only=True):
         """Refuse a bundle without an escrow or with a key twice."""
         if len({recipient.key for recipient in self.recipients}) != len(self.recipients):
             raise ValueError("a recipient who is there twice")
+        signing = [recipient.withdrawal_key for recipient in self.recipients if recipient.withdrawal_key]
+        if len(set(signing)) != len(signing):
+            raise ValueError("a withdrawal key that is there twice")
         if not any(recipient.holder is Holder.ESCROW for recipient in self.recipients):
             raise ValueError("no escrow among the recipients")
 
@@ -80,6 +84,11 @@ class TrustedBundle:
     def order_key(self, key_id: bytes) -> bytes:
         """Give the orders key of this kid. Raises UnknownSignerError."""
         return find_key(self.content.order_keys, key_id, "orders")
+
+    def withdrawal_key(self, key_id: bytes) -> bytes:
+        """Give the withdrawal key of this kid. Raises UnknownSignerError."""
+        keys = [recipient.withdrawal_key for recipient in self.content.recipients if recipient.withdrawal_key]
+        return find_key(keys, key_id, "withdrawals")
 
     def check_alive(self, now: int) -> None:
         """Raise ExpiredError when `now` (seconds since 1970, from a clock that can be believed) is past its end."""

@@ -42,6 +42,7 @@ def media_type(name: str) -> str:
 class Sign1:
     """A COSE_Sign1 taken apart, its signature not yet verified."""
 
+    typ: str
     kid: bytes
     protected: bytes
     payload: bytes
@@ -60,8 +61,8 @@ def sign1(payload: bytes, signer: Signer, typ: str) -> bytes:
     return cbor.encode(cbor2.CBORTag(TAG_SIGN1, [protected, {}, payload, signature]))
 
 
-def parse_sign1(data: bytes, typ: str, *, max_bytes: int) -> Sign1:
-    """Take a COSE_Sign1 of this type apart.
+def parse_sign1(data: bytes, *types: str, max_bytes: int) -> Sign1:
+    """Take a COSE_Sign1 of one of these types apart.
 
     Raises UnknownVersionError for another type or algorithm, MalformedError for any other shape, and what
     `cbor.decode` raises.
@@ -81,9 +82,9 @@ def parse_sign1(data: bytes, typ: str, *, max_bytes: int) -> Sign1:
             pass
         case _:
             raise MalformedError("another set of protected headers than algorithm, kid and type")
-    if found != typ or alg != ES256:
-        raise UnknownVersionError(f"type {found[:80]!r} with algorithm {alg}, not {typ!r} with ES256")
-    return Sign1(signer, protected, payload, signature)
+    if found not in types or alg != ES256:
+        raise UnknownVersionError(f"type {found[:80]!r} with algorithm {alg}, not {' or '.join(types)} with ES256")
+    return Sign1(found, signer, protected, payload, signature)
 
 
 def verify1(data: bytes, typ: str, key_for: Callable[[bytes], bytes], *, max_bytes: int) -> bytes:

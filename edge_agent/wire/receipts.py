@@ -1,12 +1,18 @@
-"""Receipts: the intake's signed word that it keeps a record. A kiosk deletes on nothing less."""
+"""Receipts: the intake's signed word on what became of records. A kiosk deletes on nothing less.
+
+One receipt answers for many records of one kiosk, so that an intake signs once per kiosk and batch, and a courier
+verifies once.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
+
+import msgspec
 
 from edge_agent.wire import cose
-from edge_agent.wire.consent import Seconds, Sha256, Text
+from edge_agent.wire.consent import Seconds, Sha256
 from edge_agent.wire.documents import Document, from_cbor, to_cbor
 from edge_agent.wire.report import RecordId
 from edge_agent.wire.topics import Id
@@ -16,6 +22,11 @@ if TYPE_CHECKING:
     from edge_agent.wire.keys import Signer
 
 TYPE: Final = cose.media_type("receipt")
+MAX_ENTRIES: Final = 64
+WITHDRAWN: Final = "withdrawn"  # the reason of an erasure: it was taken back
+EXPIRED: Final = "expired"  # the reason of an erasure: what was consented to has ended
+
+Reason = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,40}\Z")]
 
 
 class Outcome(StrEnum):
@@ -24,24 +35,36 @@ class Outcome(StrEnum):
     STORED = "stored"
     DUPLICATE = "duplicate"  # it was there already, the same bytes
     QUARANTINED = "quarantined"  # kept, but not verified: the kiosk keeps it too
+    ERASED = "erased"  # its bytes came here and are kept no more: taken back, or past its end
+    NOT_HELD = "not-held"  # taken back before it ever came: it will not be kept if it comes
 
 
-class Receipt(Document, frozen=True, kw_only=True):
-    """About one record of one kiosk. `at` is in seconds since 1970 by the intake's clock."""
+class Entry(Document, frozen=True, kw_only=True):
+    """What became of one record. `sha256` is of its sealed bytes."""
 
-    MAX_BYTES: ClassVar[int] = 1024
-
-    kiosk: Id
     record_id: RecordId
     sha256: Sha256
     outcome: Outcome
-    at: Seconds
-    reason: Text | None = None  # an error's code, when quarantined
+    reason: Reason | None = None  # an error's code when quarantined; WITHDRAWN or EXPIRED when erased or not held
 
     @property
-    def kept(self) -> bool:
-        """Whether the kiosk may let go of its copy."""
+    def lets_go(self) -> bool:
+        """Whether the kiosk may let go of its copy, and where there is no copy elsewhere, must."""
         return self.outcome is not Outcome.QUARANTINED
+
+
+class Receipt(Document, frozen=True, kw_only=True):
+    """About records of one kiosk, in the order in which they came. `at` is in seconds since 1970 by the intake's clock.
+
+    A withdrawal that was taken in is answered by two entries: one for itself (stored, duplicate), and one for the
+    record that it takes back (erased, not-held), which says what happened here.
+    """
+
+    MAX_BYTES: ClassVar[int] = 16 * 1024
+
+    kiosk: Id
+    at: Seconds
+    entries: Annotated[list[Entry], msgspec.Meta(min_length=1, max_length=MAX_ENTRIES)]
 
 
 def sign(receipt: Receipt, signer: Signer) -> bytes:

@@ -20,6 +20,7 @@ from edge_agent.wire.topics import Id, parse
 if TYPE_CHECKING:
     from edge_agent.wire.bundle import TrustedBundle
     from edge_agent.wire.sealing import Record
+    from edge_agent.wire.withdrawal import SignedWithdrawal
 
 TYPE: Final = cose.media_type("registry")
 
@@ -63,13 +64,13 @@ class Registry:
         except KeyError:
             raise UnknownSignerError(f"no kiosk of fleet {self.fleet} has key {key_id.hex()}") from None
 
-    def verify(self, record: Record, *, arrived_on: str | None = None) -> None:
+    def verify(self, record: Record | SignedWithdrawal, *, arrived_on: str | None = None) -> None:
         """Check who signed a record, and that it is theirs; whether its key was revoked comes last.
 
         `arrived_on` is the topic it came by, where there was one. Raises UnknownSignerError, SignatureError,
         WrongSignerError when the key is another kiosk's, WrongTopicError, RevokedError.
         """
-        owner = self.signer(record.claims.signer_kid)
+        owner = self.signer(record.signer_kid)
         record.verify_signature(owner.key)
         if owner.kiosk != record.claims.kiosk:
             raise WrongSignerError("signed by another kiosk than it names")

@@ -20,13 +20,6 @@ Point = tuple[
 RecordId = Annotated[bytes, msgspec.Meta(min_length=sealing.ID_BYTES, max_length=sealing.ID_BYTES)]
 
 
-class Kind(StrEnum):
-    """What a record says."""
-
-    REPORT = "report"
-    WITHDRAWAL = "withdrawal"
-
-
 class ClockQuality(StrEnum):
     """How far the kiosk's wall clock can be believed."""
 
@@ -89,23 +82,19 @@ class Face(Document, frozen=True, kw_only=True):
 
 
 class Report(Document, frozen=True, kw_only=True):
-    """What a caseworker reads. A withdrawal names the record that it takes back and holds no face."""
+    """What a caseworker reads."""
 
-    kind: Kind
     site: Site
     captured: Captured
     consent: ConsentRecord
     consent_salt: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
-    faces: Annotated[list[Face], msgspec.Meta(max_length=4)]
+    faces: Annotated[list[Face], msgspec.Meta(min_length=1, max_length=4)]
     receipt_code: Annotated[str, msgspec.Meta(min_length=8, max_length=32)]
-    withdraws: RecordId | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a report without a face or consent, and a withdrawal with a face or without a record."""
-        if self.kind is Kind.REPORT and (not self.faces or self.withdraws or not self.consent.allows(Purpose.TRACING)):
-            raise ValueError("a report has a face, and consent to tracing by all who had to agree")
-        if self.kind is Kind.WITHDRAWAL and (self.faces or not self.withdraws):
-            raise ValueError("a withdrawal names a record and holds no face")
+        """Refuse a report without consent."""
+        if not self.consent.allows(Purpose.TRACING):
+            raise ValueError("a report has consent to tracing by all who had to agree")
 
     @property
     def consent_hash(self) -> bytes:
@@ -113,17 +102,25 @@ class Report(Document, frozen=True, kw_only=True):
         return consent_hash(self.consent, self.consent_salt)
 
     @property
+    def issued_at(self) -> int:
+        """What the record's claims must hold: 0 when the kiosk's clock was never set."""
+        return 0 if self.captured.quality is ClockQuality.UNSET else self.captured.utc
+
+    @property
     def expires_at(self) -> int:
-        """The end of what was consented to, in seconds since 1970 by the kiosk's clock."""
-        return self.captured.utc + self.consent.storage.seconds
+        """What the record's claims must hold; `sealing.Claims.ends_at` says what it means."""
+        return self.issued_at + self.consent.storage.seconds
 
 
 def read(plain: bytes, claims: sealing.Claims) -> Report:
     """Decode an opened report and hold it against its record's claims.
 
-    Raises ConsentMismatchError when the consent inside is not the one bound outside, and what `from_cbor` raises.
+    Raises ConsentMismatchError when the consent inside, or the end that follows from it, is not the one bound outside,
+    and what `from_cbor` raises.
     """
     report = from_cbor(plain, Report)
     if report.consent_hash != claims.consent_hash:
         raise ConsentMismatchError("the consent inside is not the one that the record was bound to")
+    if (report.issued_at, report.expires_at) != (claims.issued_at, claims.expires_at):
+        raise ConsentMismatchError("the record names another end outside than was consented to inside")
     return report

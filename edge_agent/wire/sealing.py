@@ -50,7 +50,7 @@ ID_BYTES: Final = 16
 FIRST_IN_CHAIN: Final = bytes(HASH_BYTES)
 
 # Claims and headers of our own, in the private range below -65536 (RFC 8392, 9052)
-_ISSUER, _ISSUED_AT, _CWT_ID = 1, 6, 7  # RFC 8392, 3.1
+_ISSUER, _EXPIRES_AT, _ISSUED_AT, _CWT_ID = 1, 4, 6, 7  # RFC 8392, 3.1
 _SIGNER_KID, _COMMITMENT, _SEQ, _EPOCH = -65601, -65602, -65603, -65604
 _PREVIOUS, _CONSENT_HASH, _TOPIC, _BUNDLE_HASH = -65605, -65606, -65607, -65608
 
@@ -60,10 +60,15 @@ _SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.SHAKE256, AEAD.AES_256_GCM)
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What the central side may read of a record without opening it."""
+    """What the central side may read of a record without opening it.
+
+    `issued_at` and `expires_at` are in seconds since 1970 by the kiosk's clock. A kiosk whose clock was never set says
+    0 for the first, and the second is then how long the record may be kept: see `ends_at`.
+    """
 
     kiosk: str
-    issued_at: int  # seconds since 1970, by the kiosk's clock
+    issued_at: int
+    expires_at: int  # the end of what was consented to
     record_id: bytes  # 16 random bytes
     signer_kid: bytes  # 8 bytes
     seq: int  # from 1, counts the records of one epoch
@@ -73,10 +78,19 @@ class Claims:
     topic: str
     bundle_hash: bytes  # SHA-256 of the signed recipient bundle that was sealed to
 
+    def ends_at(self, arrived_at: int) -> int:
+        """Say when the record must be erased, in seconds since 1970, given when it came in.
+
+        A kiosk that did not know the time can't have said a day: its record is kept for as long as was consented to,
+        counted from its arrival.
+        """
+        return self.expires_at if self.issued_at else arrived_at + self.expires_at
+
     def to_map(self) -> dict[int, Any]:
         """Give the claims as a CWT claims set."""
         return {
             _ISSUER: self.kiosk,
+            _EXPIRES_AT: self.expires_at,
             _ISSUED_AT: self.issued_at,
             _CWT_ID: self.record_id,
             _SIGNER_KID: self.signer_kid,
@@ -94,6 +108,7 @@ class Claims:
         match plain:
             case {
                 1: str(kiosk),
+                4: int(expires_at),
                 6: int(issued_at),
                 7: bytes(record_id),
                 -65601: bytes(signer),
@@ -104,19 +119,19 @@ class Claims:
                 -65607: str(topic),
                 -65608: bytes(bundle),
                 **rest,
-            } if not rest and not isinstance(issued_at, bool) and not isinstance(seq, bool):
+            } if not rest and not any(isinstance(number, bool) for number in (expires_at, issued_at, seq)):
                 pass
             case _:
                 raise MalformedError("another set of claims than a record's")
         lengths = [len(part) for part in (record_id, signer, epoch, previous, consent, bundle)]
         if lengths != [ID_BYTES, KID_BYTES, ID_BYTES, HASH_BYTES, HASH_BYTES, HASH_BYTES]:
             raise MalformedError("a claim of another length than it must have")
-        if not 1 <= seq <= MAX_INTEGER or not 0 <= issued_at <= MAX_INTEGER:
-            raise MalformedError("a sequence number below 1, a time before 1970, or either past 2^53 - 1")
+        if not 1 <= seq <= MAX_INTEGER or not 0 <= issued_at < expires_at <= MAX_INTEGER:
+            raise MalformedError("a sequence number below 1, times that do not follow, or either past 2^53 - 1")
         address, channel = parse(topic)
         if address.kiosk != kiosk or channel is not Channel.RECORDS:
             raise WrongTopicError("the topic in the claims is not the kiosk's own for records")
-        return cls(kiosk, issued_at, record_id, signer, seq, epoch, previous, consent, topic, bundle)
+        return cls(kiosk, issued_at, expires_at, record_id, signer, seq, epoch, previous, consent, topic, bundle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +159,11 @@ class Record:
     def sha256(self) -> bytes:
         """The hash of the sealed bytes: what receipts name and what the next record chains to."""
         return hashlib.sha256(self.raw).digest()
+
+    @property
+    def signer_kid(self) -> bytes:
+        """The kid of the key that signed it, the same inside and outside."""
+        return self._signed.kid
 
     def verify_signature(self, public_key: bytes) -> None:
         """Check the signature under a P-256 point of 65 bytes. Raises SignatureError."""
@@ -185,7 +205,11 @@ def seal(plain: bytes, claims: Claims, recipients: Sequence[RecipientPublicKey],
 
 def parse_record(data: bytes) -> Record:
     """Take a record apart, strictly. Raises a WireError for anything but the one exact form."""
-    signed = cose.parse_sign1(data, TYPE, max_bytes=MAX_RECORD_BYTES)
+    return of_sign1(data, cose.parse_sign1(data, TYPE, max_bytes=MAX_RECORD_BYTES))
+
+
+def of_sign1(data: bytes, signed: cose.Sign1) -> Record:
+    """Take apart what is known to be a COSE_Sign1 of this type. Raises a WireError."""
     match cbor.decode(signed.payload, max_bytes=MAX_RECORD_BYTES, tags=(cose.TAG_ENCRYPT,)):
         case cbor2.CBORTag(tag=96, value=[bytes(protected), {5: bytes(iv), **rest}, bytes(ciphertext), [*layers]]) if (
             not rest and len(iv) == IV_BYTES and 1 <= len(layers) <= MAX_RECIPIENTS

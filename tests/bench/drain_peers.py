@@ -25,7 +25,6 @@ from paho.mqtt.properties import Properties
 from edge_agent.events import emit
 from edge_agent.files import read_signer
 from edge_agent.wire import receipts, sealing
-from edge_agent.wire.receipts import Outcome, Receipt
 from edge_agent.wire.topics import Channel, parse
 
 WINDOW = 20  # the courier's default
@@ -74,13 +73,12 @@ def receive(client: Client, folder: Path, topic: str) -> None:
 
     def on_message(_client: Client, _data: object, message) -> None:
         claims = sealing.parse_record(message.payload).claims
-        receipt = Receipt(
-            kiosk=claims.kiosk,
+        entry = receipts.Entry(
             record_id=claims.record_id,
             sha256=hashlib.sha256(message.payload).digest(),
-            outcome=Outcome.STORED,
-            at=claims.issued_at,
+            outcome=receipts.Outcome.STORED,
         )
+        receipt = receipts.Receipt(kiosk=claims.kiosk, at=claims.issued_at, entries=[entry])
         client.publish(answer_to, receipts.sign(receipt, signer), qos=1)
 
     client.on_message = on_message

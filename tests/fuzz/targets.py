@@ -22,6 +22,7 @@ from edge_agent.wire import (
     report,
     sealing,
     status,
+    withdrawal,
 )
 from edge_agent.wire.keys import kid
 from tests.vectors.reader import Fleet, load_cases
@@ -38,6 +39,8 @@ _DOCUMENTS: Final[tuple[type[Document], ...]] = (
     bundle.Bundle,
     registry.RegistryContent,
     receipts.Receipt,
+    withdrawal.Withdrawal,
+    withdrawal.DeskWithdrawal,
     orders.Orders,
     status.Health,
     status.Status,
@@ -46,6 +49,8 @@ _SIGNED: Final = {
     "bundle": bundle.Bundle,
     "registry": registry.RegistryContent,
     "receipt": receipts.Receipt,
+    "withdrawal": withdrawal.Withdrawal,
+    "desk-withdrawal": withdrawal.DeskWithdrawal,
     "orders": orders.Orders,
     "health": status.Health,
 }

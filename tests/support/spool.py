@@ -49,7 +49,8 @@ class Spool:
         """Make the claims of a record at a place of the chain."""
         return sealing.Claims(
             kiosk=self.settings.kiosk,
-            issued_at=SystemClock().now().utc,
+            issued_at=(now := SystemClock().now().utc),
+            expires_at=now + 180 * 86_400,
             record_id=record_id,
             signer_kid=kid(self.signer.public_key),
             seq=link.seq,

@@ -10,7 +10,19 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import ec
 from PIL import Image
 
-from edge_agent.wire import bundle, consent, documents, keys, orders, receipts, registry, report, sealing, status
+from edge_agent.wire import (
+    bundle,
+    consent,
+    documents,
+    keys,
+    orders,
+    receipts,
+    registry,
+    report,
+    sealing,
+    status,
+    withdrawal,
+)
 from edge_agent.wire.topics import Address, Channel
 
 FLEET: Final = "lighthouse"
@@ -33,7 +45,10 @@ def recipient(name: str) -> keys.RecipientPrivateKey:
 
 SIGNERS: Final = {
     name: signer(name)
-    for name in ("root", "other-root", "orders", "receipts", "station-1", "station-2", "stolen", "stranger")
+    for name in (
+        *("root", "other-root", "orders", "receipts", "station-1", "station-2", "stolen", "stranger"),
+        *("mei", "amadou"),  # what they sign withdrawals with
+    )
 }
 RECIPIENTS: Final = {name: recipient(name) for name in ("mei", "amadou", "escrow", "outsider")}
 HOLDERS: Final = ("mei", "amadou", "escrow")
@@ -60,6 +75,7 @@ BUNDLE: Final = bundle.Bundle(
             name=name,
             holder=bundle.Holder.ESCROW if name == "escrow" else bundle.Holder.CASEWORKER,
             key=RECIPIENTS[name].public_key.raw,
+            withdrawal_key=SIGNERS[name].public_key if name in SIGNERS else None,
         )
         for name in HOLDERS
     ],
@@ -106,7 +122,6 @@ CONSENT: Final = consent.ConsentRecord(
 )
 
 REPORT: Final = report.Report(
-    kind=report.Kind.REPORT,
     site=report.Site(
         id="station-1",
         name="Central station, hall B",
@@ -136,22 +151,12 @@ REPORT: Final = report.Report(
     receipt_code="RIVER-4821",
 )
 
-WITHDRAWAL: Final = report.Report(
-    kind=report.Kind.WITHDRAWAL,
-    site=REPORT.site,
-    captured=REPORT.captured,
-    consent=CONSENT,
-    consent_salt=REPORT.consent_salt,
-    faces=[],
-    receipt_code="RIVER-4822",
-    withdraws=seed("record 1")[:16],
-)
-
 SIGNED_BUNDLE: Final = bundle.sign(BUNDLE, SIGNERS["root"])  # ECDSA takes a random number: another one at each import
 
 CLAIMS: Final = sealing.Claims(
     kiosk=KIOSK.kiosk,
     issued_at=NOON,
+    expires_at=NOON + 180 * 86_400,
     record_id=seed("record 1")[:16],
     signer_kid=keys.kid(SIGNERS["station-1"].public_key),
     seq=1,
@@ -162,15 +167,30 @@ CLAIMS: Final = sealing.Claims(
     bundle_hash=hashlib.sha256(SIGNED_BUNDLE).digest(),
 )
 
-SECOND_CLAIMS: Final = replace(CLAIMS, seq=2, record_id=seed("record 2")[:16], consent_hash=WITHDRAWAL.consent_hash)
+SECOND_CLAIMS: Final = replace(CLAIMS, seq=2, record_id=seed("record 2")[:16])
 
-RECEIPT: Final = receipts.Receipt(
+WITHDRAWAL: Final = withdrawal.Withdrawal(
+    fleet=FLEET,
     kiosk=KIOSK.kiosk,
-    record_id=CLAIMS.record_id,
-    sha256=seed("a record's hash"),
-    outcome=receipts.Outcome.STORED,
-    at=NOON + 60,
+    record_id=seed("record 3")[:16],
+    issued_at=NOON + 30,
+    epoch=CLAIMS.epoch,
+    seq=3,
+    previous=seed("the second record's hash"),
+    withdraws=withdrawal.Withdrawn(
+        record_id=CLAIMS.record_id, sha256=seed("a record's hash"), epoch=CLAIMS.epoch, seq=CLAIMS.seq
+    ),
 )
+
+DESK_WITHDRAWAL: Final = withdrawal.DeskWithdrawal(
+    fleet=FLEET, kiosk=KIOSK.kiosk, issued_at=NOON + 86_400, withdraws=WITHDRAWAL.withdraws
+)
+
+STORED: Final = receipts.Entry(
+    record_id=CLAIMS.record_id, sha256=seed("a record's hash"), outcome=receipts.Outcome.STORED
+)
+
+RECEIPT: Final = receipts.Receipt(kiosk=KIOSK.kiosk, at=NOON + 60, entries=[STORED])
 
 ORDERS: Final = orders.Orders(
     fleet=FLEET,

@@ -29,7 +29,7 @@ def _nothing(_: list[Any]) -> None:
 class Forge:
     """A right record by default. A header or claim that is set to None is left out."""
 
-    padded: bytes = padding.pad(documents.to_cbor(fleet.WITHDRAWAL))
+    padded: bytes = padding.pad(documents.to_cbor(fleet.REPORT))
     claims: dict[int, Any] = field(default_factory=dict)
     headers: dict[int, Any] = field(default_factory=dict)
     outer: dict[int, Any] = field(default_factory=dict)

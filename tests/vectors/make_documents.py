@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from edge_agent.wire import cbor, cose, documents, orders, receipts, registry, status
+from edge_agent.wire import cbor, cose, documents, orders, receipts, registry, sealing, status, withdrawal
+from edge_agent.wire.topics import Address, Channel
 from tests.vectors import fleet
 from tests.vectors.case import Case
 from tests.vectors.forge import flip
@@ -23,6 +24,8 @@ def cases() -> Iterator[Case]:
     yield from _bundles()
     yield from _registries()
     yield from _receipts()
+    yield from _withdrawals()
+    yield from _desk_withdrawals()
     yield from _orders()
     yield from _health()
     yield from _status()
@@ -61,6 +64,18 @@ def _bundles() -> Iterator[Case]:
     for name, about, schema, changes in (
         ("no-escrow", "No escrow among the recipients.", "accepts", {"recipients": plain[:2]}),
         ("recipient-twice", "One recipient's key twice.", "accepts", {"recipients": [*plain, plain[2]]}),
+        (
+            "withdrawal-key-twice",
+            "Two caseworkers with one key for withdrawals.",
+            "accepts",
+            {"recipients": [plain[0], plain[1] | {"withdrawal_key": plain[0]["withdrawal_key"]}, plain[2]]},
+        ),
+        (
+            "short-withdrawal-key",
+            "A key for withdrawals of 64 bytes.",
+            "refuses",
+            {"recipients": [plain[0] | {"withdrawal_key": bytes(64)}, *plain[1:]]},
+        ),
         ("no-recipient", "No recipient.", "refuses", {"recipients": []}),
         ("short-key", "A recipient's key of 1,215 bytes.", "refuses", {"recipients": [_but(short, key=bytes(1215))]}),
         ("fleet-id", "A fleet's id that no broker carries.", "refuses", {"fleet": "Light/house"}),
@@ -107,34 +122,125 @@ def _receipts() -> Iterator[Case]:
     ) -> Case:
         return Case(f"receipt-{name}", about, "receipt", data, expect, needs, schema)
 
-    for outcome, kept in (("stored", True), ("duplicate", True), ("quarantined", False)):
-        reason = {"reason": "unknown-signer"} if outcome == "quarantined" else {}
-        data = _sign("receipt", _but(fleet.RECEIPT, outcome=outcome, **reason), "receipts")
-        yield case(outcome, f"{outcome.capitalize()}: the kiosk {'lets go' if kept else 'keeps it'}.", data, kept=kept)
+    def receipt(*entries: dict[str, Any], by: str = "receipts", **changes: Any) -> bytes:
+        return _sign("receipt", _but(fleet.RECEIPT, **({"entries": list(entries)} | changes)), by)
+
+    one = documents.to_map(fleet.STORED)
+    for outcome, does, reason in (
+        ("stored", "lets go", None),
+        ("duplicate", "lets go", None),
+        ("quarantined", "keeps it", "unknown-signer"),
+        ("erased", "lets go", "withdrawn"),
+        ("not-held", "lets go", "withdrawn"),
+    ):
+        entry = _but(fleet.STORED, outcome=outcome, reason=reason)
+        yield case(outcome, f"{outcome.capitalize()}: the kiosk {does}.", receipt(entry), lets_go=[does == "lets go"])
+    yield case("expired", "Erased at its end.", receipt(one | {"outcome": "erased", "reason": "expired"}))
+    many = [one | {"record_id": fleet.seed(f"record {n}")[:16]} for n in range(64)]
+    many[7] |= {"outcome": "quarantined", "reason": "bad-signature"}
+    lets_go = [n != 7 for n in range(64)]
+    yield case("many", "As many records as a receipt holds, one of them quarantined.", receipt(*many), lets_go=lets_go)
     right = receipts.sign(fleet.RECEIPT, fleet.SIGNERS["receipts"])
     yield case("altered", "One bit of the record's hash was changed.", _flip_payload(right), "bad-signature")
-    by_orders = _sign("receipt", _but(fleet.RECEIPT), "orders")
-    yield case("signed-by-orders", "Signed by the key for orders.", by_orders, "unknown-signer")
-    by_kiosk = _sign("receipt", _but(fleet.RECEIPT), "station-1")
-    yield case("signed-by-kiosk", "Signed by the kiosk itself.", by_kiosk, "unknown-signer")
+    yield case("signed-by-orders", "Signed by the key for orders.", receipt(one, by="orders"), "unknown-signer")
+    yield case("signed-by-kiosk", "Signed by the kiosk itself.", receipt(one, by="station-1"), "unknown-signer")
     orders_type = _sign("receipt", _but(fleet.RECEIPT), "receipts", typ="orders")
     yield case("type-of-orders", "Under the type of orders.", orders_type, "unknown-version")
+    yield case("no-entry", "About no record.", receipt(), "malformed")
+    yield case("too-many", "One record more than 64.", receipt(*many, one), "malformed")
     for name, about, changes in (
         ("unknown-outcome", "An outcome that there is not.", {"outcome": "lost"}),
         ("short-hash", "A hash of 31 bytes.", {"sha256": bytes(31)}),
         ("empty-reason", "A reason of no characters.", {"reason": ""}),
-        ("time-past-bounds", "A second past the last that is allowed.", {"at": (1 << 40) + 1}),
-        ("time-float", "A time with a fraction.", {"at": 1.5}),
+        ("reason-in-words", "A reason that is no code.", {"reason": "somebody said so"}),
+        ("unknown-field", "A field that an entry does not have.", {"kept": True}),
     ):
-        yield case(name, about, _sign("receipt", _but(fleet.RECEIPT, **changes), "receipts"), "malformed")
-    whole = _sign("receipt", _but(fleet.RECEIPT) | {"at": float(fleet.NOON)}, "receipts")
-    yield case("time-whole-float", "A whole time, but as a float.", whole, "malformed")
-    long = _sign("receipt", _but(fleet.RECEIPT, reason="x" * 900), "receipts")
-    yield case("too-large", "More than 1,024 bytes.", long, "too-large")
+        yield case(name, about, receipt(one | changes), "malformed")
+    for name, about, at in (
+        ("time-past-bounds", "A second past the last that is allowed.", (1 << 40) + 1),
+        ("time-float", "A time with a fraction.", 1.5),
+        ("time-whole-float", "A whole time, but as a float.", float(fleet.NOON)),
+    ):
+        yield case(name, about, receipt(one, at=at), "malformed")
+    null = receipt(one | {"reason": None})
+    yield case("default-spelt-out", "'No reason', spelt out as null.", null, "not-canonical", "refuses")
+    long = receipt(one | {"reason": "x" * receipts.Receipt.MAX_BYTES})
+    yield case("too-large", "More than 16,384 bytes.", long, "too-large")
+
+
+def _withdrawals() -> Iterator[Case]:
+    def case(
+        name: str, about: str, data: bytes, expect: str = "ok", schema: str | None = "by-outcome", **needs: Any
+    ) -> Case:
+        told = {"arrived_on": fleet.KIOSK.topic(Channel.RECORDS)} | needs
+        return Case(f"withdrawal-{name}", about, "withdrawal", data, expect, told, schema)
+
+    def of(by: str = "station-1", typ: str = "withdrawal", **changes: Any) -> bytes:
+        return _sign("withdrawal", _but(fleet.WITHDRAWAL, **changes), by, typ)
+
+    right = withdrawal.sign(fleet.WITHDRAWAL, fleet.SIGNERS["station-1"])
+    yield case("right", "The third record of an epoch takes the first one back.", right)
+    yield case("clock-never-set", "By a kiosk whose clock was never set.", of(issued_at=0))
+    withdrawn_hash = fleet.WITHDRAWAL.withdraws.sha256
+    altered = flip(right, right.index(withdrawn_hash))
+    yield case("altered", "One bit of the withdrawn record's hash was changed.", altered, "bad-signature")
+    again = of(by="station-2")
+    yield case("signed-again", "Another kiosk signed station-1's withdrawal anew.", again, "wrong-signer")
+    yield case("stranger", "Signed by a key of nobody.", of(by="stranger"), "unknown-signer")
+    at_desk = of(by="mei")
+    yield case("signed-at-the-desk", "A caseworker's key, which has a type of its own.", at_desk, "unknown-signer")
+    stolen = of(by="stolen", kiosk="stolen")
+    its_own = Address(fleet.FLEET, "stolen").topic(Channel.RECORDS)
+    yield case("revoked", "By a kiosk that was taken out of service.", stolen, "revoked", arrived_on=its_own)
+    second = Address(fleet.FLEET, "station-2").topic(Channel.RECORDS)
+    yield case("topic-of-another-kiosk", "Came by another kiosk's topic.", right, "wrong-topic", arrived_on=second)
+    other = Address("other", "station-1").topic(Channel.RECORDS)
+    foreign = of(fleet="other")
+    yield case("other-fleet", "Made for another fleet.", foreign, "wrong-topic", arrived_on=other)
+    yield case("type-of-record", "Under a record's type.", of(typ="record"), "unknown-version")
+    yield case("type-of-desk", "Under a caseworker's type.", of(typ="desk-withdrawal"), "unknown-version")
+    yield case("version-2", "Version 2.", right.replace(b"withdrawal.v1", b"withdrawal.v2"), "unknown-version")
+    withdrawn = documents.to_map(fleet.WITHDRAWAL)["withdraws"]
+    for name, about, changes in (
+        ("of-nothing", "Takes nothing back.", {"withdraws": None}),
+        ("of-short-id", "Names an id of 15 bytes.", {"withdraws": withdrawn | {"record_id": bytes(15)}}),
+        ("of-no-hash", "Names no hash.", {"withdraws": {k: v for k, v in withdrawn.items() if k != "sha256"}}),
+        ("of-place-0", "Names sequence number 0.", {"withdraws": withdrawn | {"seq": 0}}),
+        ("place-0", "Has sequence number 0 itself.", {"seq": 0}),
+        ("with-a-reason", "Says why: nobody has to.", {"reason": "fear"}),
+        ("short-epoch", "An epoch of 15 bytes.", {"epoch": bytes(15)}),
+    ):
+        yield case(name, about, of(**changes), "malformed")
+
+
+def _desk_withdrawals() -> Iterator[Case]:
+    def case(name: str, about: str, data: bytes, expect: str = "ok") -> Case:
+        return Case(f"desk-withdrawal-{name}", about, "desk-withdrawal", data, expect)
+
+    def of(by: str = "mei", typ: str = "desk-withdrawal", **changes: Any) -> bytes:
+        return _sign("desk-withdrawal", _but(fleet.DESK_WITHDRAWAL, **changes), by, typ)
+
+    right = withdrawal.sign_at_desk(fleet.DESK_WITHDRAWAL, fleet.SIGNERS["mei"])
+    yield case("right", "A caseworker takes a record back.", right)
+    yield case("second-caseworker", "Another caseworker does.", of(by="amadou"))
+    altered = flip(right, right.index(fleet.DESK_WITHDRAWAL.withdraws.record_id))
+    yield case("altered", "It names another record than was signed.", altered, "bad-signature")
+    for by, about in (
+        ("station-1", "Signed by the kiosk, which has a type of its own."),
+        ("orders", "Signed by the key for orders."),
+        ("receipts", "Signed by the intake itself."),
+        ("stranger", "Signed by a key of nobody."),
+    ):
+        yield case(f"signed-by-{by}", about, of(by=by), "unknown-signer")
+    yield case("other-fleet", "For another fleet.", of(fleet="other"), "unknown-signer")
+    yield case("type-of-kiosk", "Under a kiosk's type.", of(typ="withdrawal"), "unknown-version")
+    yield case("no-time", "Without a time.", of(issued_at=None), "malformed")
+    chained = of(record_id=bytes(sealing.ID_BYTES))
+    yield case("in-a-chain", "With an id of its own, as a kiosk's has.", chained, "malformed")
 
 
 def _flip_payload(signed: bytes) -> bytes:
-    return flip(signed, signed.index(fleet.RECEIPT.sha256))
+    return flip(signed, signed.index(fleet.STORED.sha256))
 
 
 def _orders() -> Iterator[Case]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from edge_agent.wire import cbor, cose, documents, keys, padding, sealing
+from edge_agent.wire import cbor, cose, documents, keys, padding, report, sealing, withdrawal
 from edge_agent.wire.consent import Answer
 from edge_agent.wire.topics import Address, Channel
 from tests.vectors import fleet
@@ -42,13 +43,19 @@ def _case(
 
 
 def _right() -> Iterator[Case]:
+    never_set = msgspec.structs.replace(
+        fleet.REPORT,
+        captured=msgspec.structs.replace(
+            fleet.REPORT.captured, utc=4711, quality=report.ClockQuality.UNSET, error_ms=None
+        ),
+    )
     for name, about, what, claims in (
         ("report", "A report with one face, which each of its three recipients can open.", fleet.REPORT, fleet.CLAIMS),
         (
-            "withdrawal",
-            "The person takes their report back: the second record of the epoch.",
-            fleet.WITHDRAWAL,
-            fleet.SECOND_CLAIMS,
+            "clock-never-set",
+            "A report by a clock that was never set: it ends 180 days after its arrival, whenever that is.",
+            never_set,
+            replace(fleet.SECOND_CLAIMS, issued_at=0, expires_at=180 * 86_400),
         ),
     ):
         plain_claims = {k: v.hex() if isinstance(v, bytes) else v for k, v in claims.to_map().items()}
@@ -332,7 +339,10 @@ def _structure() -> Iterator[Case]:
         ("header-more", "A fifth protected header.", Forge(headers={3: 0})),
         ("header-less", "No commitment.", Forge(headers={COMMITMENT: None})),
         ("commitment-short", "A commitment of 31 bytes.", Forge(headers={COMMITMENT: bytes(31)})),
-        ("claim-more", "An expiry among the claims.", Forge(claims={4: fleet.NOON})),
+        ("claim-more", "An audience among the claims.", Forge(claims={3: "anybody"})),
+        ("claim-no-end", "No end among the claims.", Forge(claims={4: None})),
+        ("claim-end-past-2-53", "An end in second 2^53.", Forge(claims={4: 1 << 53})),
+        ("claim-end-true", "An end that is true.", Forge(claims={4: True})),
         ("claim-less", "No sequence number.", Forge(claims={SEQ: None})),
         ("claim-zero", "Sequence number 0.", Forge(claims={SEQ: 0})),
         ("claim-negative-time", "A second before 1970.", Forge(claims={6: -1})),
@@ -345,6 +355,9 @@ def _structure() -> Iterator[Case]:
         ("tag-inside", "Tagged as a COSE_Encrypt0.", Forge(tags=(18, 16))),
     ):
         yield _case(f"structure-{name}", about, forge.record(), "malformed")
+    ends_at_once = Forge(claims={4: fleet.NOON}).record()
+    about = "An end that is not after the sealing."
+    yield _case("structure-claim-end-at-once", about, ends_at_once, "malformed", schema="accepts")
 
     right = Forge().record()
     yield _case("trailing-byte", "One byte more than the record.", right + b"\0", "not-canonical")
@@ -371,9 +384,9 @@ def _two_faced() -> Iterator[Case]:
 
 
 def _inside() -> Iterator[Case]:
-    plain = documents.to_cbor(fleet.WITHDRAWAL)
+    plain = documents.to_cbor(fleet.REPORT)
     padded = padding.pad(plain)
-    tampered = cbor.encode(documents.to_map(fleet.WITHDRAWAL) | {"name": "no"})
+    tampered = cbor.encode(documents.to_map(fleet.REPORT) | {"name": "no"})
     for name, about, inside, expect in (
         ("padding-not-zero", "The last byte of the padding is 1.", padded[:-1] + b"\1", "malformed"),
         ("padding-long", "One byte of padding too many.", padded + b"\0", "malformed"),
@@ -396,6 +409,7 @@ def _inside() -> Iterator[Case]:
     for name, about, changes in (
         ("no-face", "A report without a face.", {"faces": []}),
         ("names-a-record", "A report that also takes a record back.", {"withdraws": bytes(16)}),
+        ("kind", "A report that says that it is one.", {"kind": "report"}),
     ):
         inside = padding.pad(cbor.encode(documents.to_map(fleet.REPORT) | changes))
         forge = Forge(padded=inside, claims={CONSENT: fleet.REPORT.consent_hash})
@@ -415,6 +429,18 @@ def _inside() -> Iterator[Case]:
         Forge(claims={CONSENT: fleet.seed("other consent")}).record(),
         "consent-mismatch",
     )
+    yield _case(
+        "longer-than-consented",
+        "The claims name an end a day after the one that was consented to.",
+        Forge(claims={4: fleet.CLAIMS.expires_at + 86_400}).record(),
+        "consent-mismatch",
+    )
+    yield _case(
+        "sealed-another-day",
+        "The claims name another time of sealing, and so another end, than the report.",
+        Forge(claims={4: fleet.CLAIMS.expires_at - 3600, 6: fleet.NOON - 3600}).record(),
+        "consent-mismatch",
+    )
 
 
 def _with_null_eye_distance() -> bytes:
@@ -429,29 +455,116 @@ def _long_headed(plain: bytes) -> bytes:
 
 
 def _arrivals() -> Iterator[Case]:
+    """What an intake says to one message after the other. Each of these is right in itself."""
     first = Forge().record()
-    again = Forge(padded=padding.pad(documents.to_cbor(replace_code(fleet.WITHDRAWAL)))).record()
-    yield Case(
-        "arrivals-duplicate",
-        "The same record twice: the kiosk saw no receipt.",
-        "arrivals",
-        None,
-        needs={"arrivals": _one_after_the_other((first, "stored"), (first, "duplicate"))},
-        schema=None,
+    other_code = msgspec.structs.replace(fleet.REPORT, receipt_code="OTHER-0000")
+    again = Forge(padded=padding.pad(documents.to_cbor(other_code))).record()
+    second = fleet.sealed(claims=replace(fleet.CLAIMS, seq=5, record_id=fleet.seed("record 5")[:16]))
+    back = _withdrawal(of=first)
+    by_second = withdrawal.sign(
+        msgspec.structs.replace(_content(of=first), kiosk="station-2"), fleet.SIGNERS["station-2"]
     )
-    yield Case(
-        "arrivals-replay",
-        "A second record under the first one's id.",
-        "arrivals",
-        None,
-        needs={"arrivals": _one_after_the_other((first, "stored"), (again, "replay"))},
-        schema=None,
+    other_bytes = _withdrawal(of=again)
+    other_place = _withdrawal(of=first, withdraws=msgspec.structs.replace(_named(first), seq=4))
+    reused = _withdrawal(of=second)
+    desk = withdrawal.sign_at_desk(
+        msgspec.structs.replace(fleet.DESK_WITHDRAWAL, withdraws=_named(first)), fleet.SIGNERS["mei"]
     )
+    for name, about, *arrivals in (
+        ("duplicate", "The same record twice: the kiosk saw no receipt.", (first, "stored"), (first, "duplicate")),
+        ("replay", "A second record under the first one's id.", (first, "stored"), (again, "replay")),
+        ("withdrawn", "A record, and then its withdrawal.", (first, "stored"), (back, "stored", "erased")),
+        (
+            "withdrawn-sent-again",
+            "A record that its kiosk sends again after it was taken back, and the withdrawal again.",
+            (first, "stored"),
+            (back, "stored", "erased"),
+            (first, "erased"),
+            (back, "duplicate", "erased"),
+        ),
+        (
+            "withdrawn-before-it-came",
+            "The withdrawal of a record that nobody here knows. Should it come, it is not kept.",
+            (back, "stored", "not-held"),
+            (first, "erased"),
+            (back, "duplicate", "erased"),
+        ),
+        (
+            "withdrawn-others-stay",
+            "A withdrawal takes back one record, not the others of its kiosk.",
+            (first, "stored"),
+            (second, "stored"),
+            (back, "stored", "erased"),
+            (second, "duplicate"),
+        ),
+        (
+            "withdrawn-by-another-kiosk",
+            "Another kiosk takes the record back: refused, and the record stays.",
+            (first, "stored"),
+            (by_second, "wrong-signer"),
+            (first, "duplicate"),
+        ),
+        (
+            "withdrawn-unknown-by-another-kiosk",
+            "Another kiosk took a record back that had not come yet: that bars no record of the right one.",
+            (by_second, "stored", "not-held"),
+            (first, "stored"),
+        ),
+        (
+            "withdrawn-other-bytes",
+            "A withdrawal that names the record's id with other bytes.",
+            (first, "stored"),
+            (other_bytes, "replay"),
+            (first, "duplicate"),
+        ),
+        (
+            "withdrawn-other-place",
+            "A withdrawal that names the record's id and bytes with another place in the chain.",
+            (first, "stored"),
+            (other_place, "replay"),
+            (first, "duplicate"),
+        ),
+        (
+            "withdrawal-replayed",
+            "A withdrawal's own id, used for another one.",
+            (first, "stored"),
+            (second, "stored"),
+            (back, "stored", "erased"),
+            (reused, "replay"),
+            (second, "duplicate"),
+        ),
+        (
+            "withdrawn-at-the-desk",
+            "A caseworker takes the record back, for somebody who telephoned; then it comes again.",
+            (first, "stored"),
+            (desk, "erased"),
+            (desk, "erased"),
+            (first, "erased"),
+        ),
+        (
+            "withdrawn-at-the-desk-before-it-came",
+            "A caseworker takes a record back that this intake has not got yet.",
+            (desk, "not-held"),
+            (first, "erased"),
+        ),
+    ):
+        needs = {"arrivals": [_arrival(*arrival) for arrival in arrivals]}
+        yield Case(f"arrivals-{name}", about, "arrivals", None, needs=needs, schema=None)
 
 
-def replace_code(withdrawal: Any) -> Any:
-    return msgspec.structs.replace(withdrawal, receipt_code="OTHER-0000")
+def _named(record: bytes) -> withdrawal.Withdrawn:
+    parsed = sealing.parse_record(record)
+    claims = parsed.claims
+    return withdrawal.Withdrawn(record_id=claims.record_id, sha256=parsed.sha256, epoch=claims.epoch, seq=claims.seq)
 
 
-def _one_after_the_other(*arrivals: tuple[bytes, str]) -> list[dict[str, str]]:
-    return [{"input": data.hex(), "expect": expect} for data, expect in arrivals]
+def _content(of: bytes, **changes: Any) -> withdrawal.Withdrawal:
+    return msgspec.structs.replace(fleet.WITHDRAWAL, **({"withdraws": _named(of)} | changes))
+
+
+def _withdrawal(of: bytes, **changes: Any) -> bytes:
+    return withdrawal.sign(_content(of, **changes), fleet.SIGNERS["station-1"])
+
+
+def _arrival(data: bytes, expect: str, withdrawn: str | None = None) -> dict[str, str]:
+    return {"input": data.hex(), "expect": expect} | ({"withdrawn": withdrawn} if withdrawn else {})

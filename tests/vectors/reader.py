@@ -7,12 +7,27 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_agent.errors import WireError
-from edge_agent.wire import bundle, cbor, documents, keys, orders, receipts, registry, report, sealing, status
+from edge_agent.wire import (
+    bundle,
+    cbor,
+    cose,
+    documents,
+    keys,
+    orders,
+    receipts,
+    records,
+    registry,
+    report,
+    sealing,
+    status,
+    withdrawal,
+)
 from edge_agent.wire.topics import Address
 
 HERE: Final = Path(__file__).parent
 CASES: Final = HERE / "cases"
 OK: Final = "ok"
+_TYPES: Final = (sealing.TYPE, withdrawal.TYPE, withdrawal.DESK_TYPE)
 
 
 class Fleet:
@@ -60,15 +75,56 @@ def _record(data: bytes, case: dict[str, Any], fleet: Fleet) -> None:
 
 
 def _arrivals(_: bytes, case: dict[str, Any], fleet: Fleet) -> None:
-    """What an intake does with one record after the other; central/intake/ has the real thing."""
-    known: dict[bytes, bytes] = {}
+    """What an intake does with one message after the other; central/ has the real thing."""
+    shelf = Shelf()
     for arrival in case["arrivals"]:
-        record = sealing.parse_record(bytes.fromhex(arrival["input"]))
+        assert shelf.take(bytes.fromhex(arrival["input"]), fleet) == (arrival["expect"], arrival.get("withdrawn"))
+
+
+class Shelf:
+    """An intake in a few lines: what it has, and what was taken back. Gives an outcome or an error's code, and what
+    became of the record that a kiosk's withdrawal took back."""
+
+    def __init__(self) -> None:
+        self.known = dict[bytes, tuple[str, bytes]]()  # by record id: whose, and the hash
+        self.places = dict[bytes, tuple[bytes, int]]()
+        self.gone = set[tuple[str, withdrawal.Withdrawn]]()
+        self.came = set[bytes]()
+
+    def take(self, data: bytes, fleet: Fleet) -> tuple[str, str | None]:
+        if cose.parse_sign1(data, *_TYPES, max_bytes=sealing.MAX_RECORD_BYTES).typ == withdrawal.DESK_TYPE:
+            asked = withdrawal.trust_desk(data, fleet.bundle)
+            return self._take_back(asked.kiosk, asked.withdraws), None
+        record = records.parse(data)
         fleet.registry.verify(record)
-        kept = known.get(record.claims.record_id)
-        known.setdefault(record.claims.record_id, record.sha256)
-        found = "stored" if kept is None else "duplicate" if kept == record.sha256 else "replay"
-        assert found == arrival["expect"]
+        claims, sha256 = record.claims, record.sha256
+        named = withdrawal.Withdrawn(record_id=claims.record_id, sha256=sha256, epoch=claims.epoch, seq=claims.seq)
+        if (claims.kiosk, named) in self.gone:
+            self.came.add(named.record_id)
+            return "erased", None
+        whose, kept = self.known.get(claims.record_id, (claims.kiosk, sha256))
+        if (whose, kept) != (claims.kiosk, sha256):
+            return "replay", None
+        withdrawn = None
+        if isinstance(claims, withdrawal.Withdrawal):
+            withdrawn = self._take_back(claims.kiosk, claims.withdraws)
+            if withdrawn not in ("erased", "not-held"):
+                return withdrawn, None
+        found = "duplicate" if claims.record_id in self.known else "stored"
+        self.known[claims.record_id] = claims.kiosk, sha256
+        self.places[claims.record_id] = claims.epoch, claims.seq
+        self.came.add(claims.record_id)
+        return found, withdrawn
+
+    def _take_back(self, kiosk: str, named: withdrawal.Withdrawn) -> str:
+        if named.record_id in self.known:
+            whose, sha256 = self.known[named.record_id]
+            if whose != kiosk:
+                return "wrong-signer"
+            if (sha256, *self.places[named.record_id]) != (named.sha256, named.epoch, named.seq):
+                return "replay"
+        self.gone.add((kiosk, named))
+        return "erased" if named.record_id in self.came else "not-held"
 
 
 def _plain(claim: Any) -> Any:
@@ -84,8 +140,16 @@ def _registry(data: bytes, case: dict[str, Any], fleet: Fleet) -> None:
 
 
 def _receipt(data: bytes, case: dict[str, Any], fleet: Fleet) -> None:
-    receipt = receipts.trust(data, fleet.bundle)
-    assert receipt.kept == case.get("kept", receipt.kept)
+    lets_go = [entry.lets_go for entry in receipts.trust(data, fleet.bundle).entries]
+    assert lets_go == case.get("lets_go", lets_go)
+
+
+def _withdrawal(data: bytes, case: dict[str, Any], fleet: Fleet) -> None:
+    fleet.registry.verify(withdrawal.parse(data), arrived_on=case["arrived_on"])
+
+
+def _desk_withdrawal(data: bytes, _: dict[str, Any], fleet: Fleet) -> None:
+    withdrawal.trust_desk(data, fleet.bundle)
 
 
 def _orders(data: bytes, case: dict[str, Any], fleet: Fleet) -> None:
@@ -112,6 +176,8 @@ _READERS: Final = {
     "bundle": _bundle,
     "registry": _registry,
     "receipt": _receipt,
+    "withdrawal": _withdrawal,
+    "desk-withdrawal": _desk_withdrawal,
     "orders": _orders,
     "health": _health,
     "status": _status,

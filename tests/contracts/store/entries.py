@@ -15,9 +15,9 @@ EPOCH = b"e" * 16
 def sealed(kiosk="k1", seq=1, *, record_id=None, epoch=EPOCH, raw=None, previous=FIRST_IN_CHAIN):
     raw = raw or secrets.token_bytes(100)
     topic = f"homeward/1/coast/{kiosk}/records"
-    claims = Claims(
-        kiosk, AT - 5, record_id or secrets.token_bytes(16), b"s" * 8, seq, epoch, previous, bytes(32), topic, bytes(32)
-    )
+    record_id = record_id or secrets.token_bytes(16)
+    signer, consent, bundle = b"s" * 8, bytes(32), bytes(32)
+    claims = Claims(kiosk, AT - 5, AT + 5, record_id, signer, seq, epoch, previous, consent, topic, bundle)
     return Sealed(topic, raw, hashlib.sha256(raw).digest(), claims)
 
 

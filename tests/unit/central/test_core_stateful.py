@@ -93,15 +93,19 @@ class Broker:
                 if self.crash_in == "publish" and number == len(letters) // 2:
                     raise CrashError
                 receipt = receipts.trust(letter.payload, self.bundle)
-                kept = disk.sealed(receipt.record_id)
-                same = kept is not None and hashlib.sha256(kept).digest() == receipt.sha256
                 assert letter.topic == f"homeward/1/coast/{receipt.kiosk}/{Channel.RECEIPTS}"
-                if receipt.kept:
-                    assert same
-                    self.receipted[receipt.record_id] = receipt.sha256
-                else:
-                    assert receipt.outcome is Outcome.QUARANTINED
-                    assert receipt.sha256 in {entry.sha256 for entry in disk.quarantined()}
+                for entry in receipt.entries:
+                    self.believe(disk, entry)
+
+    def believe(self, disk, entry):
+        if entry.lets_go:
+            kept = disk.sealed(entry.record_id)
+            assert kept is not None
+            assert hashlib.sha256(kept).digest() == entry.sha256
+            self.receipted[entry.record_id] = entry.sha256
+        else:
+            assert entry.outcome is Outcome.QUARANTINED
+            assert entry.sha256 in {quarantined.sha256 for quarantined in disk.quarantined()}
 
     def acknowledge(self, arrivals):
         with open_reader(self.path) as disk:

@@ -11,8 +11,8 @@ from central.store.sqlite import open_store
 from edge_agent.wire import cbor, consent, documents, report
 from edge_agent.wire.consent import Purpose, Role, Status, Subject
 from edge_agent.wire.keys import RecipientPrivateKey
-from edge_agent.wire.report import ClockQuality, Kind
-from edge_agent.wire.sealing import parse_record
+from edge_agent.wire.records import parse
+from edge_agent.wire.report import ClockQuality
 from tests.unit.central.world import DAY, IMAGE, NOW, Fleet, a_consent, a_face, a_report, answer, seal_report
 
 PASSPHRASE = "four random words here"
@@ -39,7 +39,7 @@ class Desk:
         entries = [judge(self.kiosk.topic(), raw, self.fleet.registry()) for raw in records]
         with open_store(self.store) as store:
             assert set(store.commit(entries, NOW).result()) == {"stored"}
-        return parse_record(records[-1]).claims.record_id.hex()
+        return parse(records[-1]).claims.record_id.hex()
 
     def open(self, *words, key=None, entered=None):
         """Run `homeward-desk open`, with a passphrase file unless something is entered at the prompt."""
@@ -144,15 +144,25 @@ def test_an_expired_record_says_so(desk):
     assert json.loads(desk.open_stored(record_id, "--force", "--json").stdout)["expired"] is True
 
 
+@pytest.mark.red_line(11)
+def test_a_record_by_a_clock_that_was_never_set_ends_counted_from_its_arrival(desk):
+    captured = report.Captured(utc=5, quality=ClockQuality.UNSET, boot_id="boot", uptime_ms=4)
+    raw = seal_report(desk.kiosk, a_report(captured=captured))
+    stored = desk.open_stored(desk.keep(raw))
+    assert "until 2026-04-07 08:53 UTC" in stored.stdout
+    assert "counted from its arrival" in stored.stdout
+    file = desk.folder / "sealed.bin"
+    file.write_bytes(raw)
+    assert "ask the site for the day" in desk.open("--file", str(file), "--force").stdout
+
+
 def test_a_withdrawal_names_the_record_that_it_takes_back(desk):
-    content = a_report(
-        kind=Kind.WITHDRAWAL, faces=[], withdraws=b"w" * 16, consent=a_consent(answer(status=Status.WITHDRAWN))
-    )
-    record_id = desk.keep(seal_report(desk.kiosk, content))
-    result = desk.open_stored(record_id)
-    assert f"A withdrawal of record {(b'w' * 16).hex()}" in result.stdout
-    assert "WITHDRAWN" in result.stdout
-    assert desk.left_behind() == [f"{record_id}.json"]
+    report_id = desk.keep(seal_report(desk.kiosk))
+    withdrawal_id = desk.keep(desk.kiosk.take_back())
+    result = desk.open_stored(withdrawal_id)
+    assert result.exit_code == 1
+    assert f"it takes back record {report_id}" in result.stderr
+    assert desk.left_behind() == []
 
 
 def test_scripts_get_one_line(desk):
@@ -162,7 +172,7 @@ def test_scripts_get_one_line(desk):
     told = json.loads(line)
     assert told["record_id"] == record_id
     assert told["image"] == str(desk.out / f"{record_id}.jpg")
-    assert (told["kind"], told["revoked"]) == ("report", False)
+    assert told["revoked"] is False
 
 
 def test_a_kiosks_words_can_not_steer_the_terminal(desk):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from central.trust import TrustFiles
-from edge_agent.wire import bundle, consent, documents, registry, report, sealing, status
+from edge_agent.wire import bundle, consent, documents, registry, report, sealing, status, withdrawal
 from edge_agent.wire.bundle import Bundle, Holder, Recipient, TrustedBundle
 from edge_agent.wire.keys import RecipientPrivateKey, RecipientPublicKey, SoftwareSigner, kid
 from edge_agent.wire.registry import RegisteredKey, Registry, RegistryContent
@@ -33,6 +33,7 @@ class Kiosk:
     epoch: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     seq: int = 0
     previous: bytes = sealing.FIRST_IN_CHAIN
+    last: withdrawal.Withdrawn | None = None  # how a withdrawal would name the last record
 
     def topic(self, channel: Channel = Channel.RECORDS) -> str:
         return Address(FLEET, self.name).topic(channel)
@@ -41,6 +42,7 @@ class Kiosk:
         given = {
             "kiosk": self.name,
             "issued_at": NOW,
+            "expires_at": NOW + 180 * DAY,
             "record_id": record_id or secrets.token_bytes(16),
             "signer_kid": kid(self.signer.public_key),
             "seq": self.seq + 1,
@@ -60,6 +62,25 @@ class Kiosk:
         """Seal the next record of the chain."""
         raw = self.seal(plain, **claims)
         self.seq += 1
+        self.previous = hashlib.sha256(raw).digest()
+        record_id = sealing.parse_record(raw).claims.record_id
+        self.last = withdrawal.Withdrawn(record_id=record_id, sha256=self.previous, epoch=self.epoch, seq=self.seq)
+        return raw
+
+    def take_back(self, withdrawn: withdrawal.Withdrawn | None = None, **other) -> bytes:
+        """Sign a withdrawal of a record, of the last one unless told, as the next record of the chain."""
+        self.seq += 1
+        given = {
+            "fleet": FLEET,
+            "kiosk": self.name,
+            "record_id": secrets.token_bytes(16),
+            "issued_at": NOW + 60,
+            "epoch": self.epoch,
+            "seq": self.seq,
+            "previous": self.previous,
+            "withdraws": withdrawn or self.last,
+        }
+        raw = withdrawal.sign(withdrawal.Withdrawal(**(given | other)), self.signer)
         self.previous = hashlib.sha256(raw).digest()
         return raw
 
@@ -129,7 +150,6 @@ def a_face(image: bytes = IMAGE) -> report.Face:
 
 def a_report(**other) -> report.Report:
     given = {
-        "kind": report.Kind.REPORT,
         "site": report.Site(id="s", name="The station", latitude=1.5, longitude=2.5, accuracy_m=10, area="North"),
         "captured": report.Captured(
             utc=NOW, quality=report.ClockQuality.SYNCHRONISED, error_ms=300, boot_id="boot", uptime_ms=4000
@@ -145,7 +165,12 @@ def a_report(**other) -> report.Report:
 def seal_report(kiosk: Kiosk, content: report.Report | None = None, **claims) -> bytes:
     """Seal a report as the next record of a kiosk's chain."""
     content = content or a_report()
-    return kiosk.next(documents.to_cbor(content), **({"consent_hash": content.consent_hash} | claims))
+    bound = {
+        "consent_hash": content.consent_hash,
+        "issued_at": content.issued_at,
+        "expires_at": content.expires_at,
+    }
+    return kiosk.next(documents.to_cbor(content), **(bound | claims))
 
 
 @dataclass

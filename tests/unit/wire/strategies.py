@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from edge_agent.wire import bundle, consent, orders, receipts, registry, report, status
+from edge_agent.wire import bundle, consent, orders, receipts, registry, report, status, withdrawal
 from edge_agent.wire.documents import Document
 from tests.vectors import fleet
 
@@ -89,32 +89,24 @@ def consents(draw: st.DrawFn, *, all_given: bool = False) -> consent.ConsentReco
 
 BY_KIND: dict[type, st.SearchStrategy[Any]] = {}
 BY_KIND[consent.ConsentRecord] = consents()
-BY_KIND[report.Report] = st.one_of(
-    document(
-        report.Report,
-        kind=st.just(report.Kind.REPORT),
-        consent=consents(all_given=True),
-        faces=st.lists(document(report.Face), min_size=1, max_size=2),
-        withdraws=st.none(),
-    ),
-    document(
-        report.Report,
-        kind=st.just(report.Kind.WITHDRAWAL),
-        faces=st.just([]),
-        withdraws=st.binary(min_size=16, max_size=16),
-    ),
+BY_KIND[report.Report] = document(
+    report.Report,
+    consent=consents(all_given=True),
+    faces=st.lists(document(report.Face), min_size=1, max_size=2),
 )
 BY_KIND[bundle.Bundle] = document(
     bundle.Bundle,
-    recipients=st.lists(document(bundle.Recipient), max_size=2, unique_by=lambda r: r.key).map(
-        lambda others: [*others, fleet.BUNDLE.recipients[-1]]
-    ),
+    recipients=st.lists(
+        document(bundle.Recipient), max_size=2, unique_by=(lambda r: r.key, lambda r: r.withdrawal_key or r.key)
+    ).map(lambda others: [*others, fleet.BUNDLE.recipients[-1]]),
 )
 BY_KIND[registry.RegistryContent] = document(
     registry.RegistryContent,
     keys=st.lists(document(registry.RegisteredKey), max_size=3, unique_by=lambda entry: entry.key),
 )
 BY_KIND[receipts.Receipt] = document(receipts.Receipt)
+BY_KIND[withdrawal.Withdrawal] = document(withdrawal.Withdrawal)
+BY_KIND[withdrawal.DeskWithdrawal] = document(withdrawal.DeskWithdrawal)
 BY_KIND[orders.Orders] = document(orders.Orders, bundle=st.sampled_from([None, fleet.SIGNED_BUNDLE]))
 BY_KIND[status.Health] = document(status.Health)
 BY_KIND[status.Status] = document(status.Status, health=st.sampled_from([None, fleet.STATUS.health]))

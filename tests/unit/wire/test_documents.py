@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.errors import MalformedError, NotCanonicalError, WireError
-from edge_agent.wire import bundle, cbor, consent, documents, orders, receipts, registry, report, status
+from edge_agent.wire import bundle, cbor, consent, documents, orders, receipts, registry, report, status, withdrawal
 from tests.unit.wire import strategies
 from tests.vectors import cddl, fleet
 
@@ -23,6 +23,8 @@ EXAMPLES: dict[type[Document], tuple[str, Document]] = {
     bundle.Bundle: ("bundle", fleet.BUNDLE),
     registry.RegistryContent: ("registry", fleet.REGISTRY),
     receipts.Receipt: ("receipt", fleet.RECEIPT),
+    withdrawal.Withdrawal: ("withdrawal", fleet.WITHDRAWAL),
+    withdrawal.DeskWithdrawal: ("desk-withdrawal", fleet.DESK_WITHDRAWAL),
     orders.Orders: ("orders", fleet.ORDERS),
     status.Health: ("health", fleet.HEALTH),
     status.Status: ("status", fleet.STATUS),
@@ -115,9 +117,9 @@ def test_a_field_that_is_not_known_is_refused(kind: type[Document]) -> None:
 
 
 def test_a_default_that_is_spelt_out_is_refused() -> None:
-    spelt_out = documents.to_map(fleet.RECEIPT) | {"reason": None}
+    spelt_out = documents.to_map(fleet.STORED) | {"reason": None}
     with pytest.raises(NotCanonicalError, match="default"):
-        documents.from_cbor(cbor.encode(spelt_out), receipts.Receipt)
+        documents.from_cbor(cbor.encode(spelt_out), receipts.Entry)
 
 
 def test_an_integer_where_a_float_stands_is_refused() -> None:
@@ -146,4 +148,4 @@ def test_what_its_reader_would_refuse_is_not_even_written() -> None:
         with pytest.raises(MalformedError, match="not finite"):
             documents.to_cbor(unreadable)
     with pytest.raises(MalformedError):
-        documents.to_cbor(msgspec.structs.replace(fleet.RECEIPT, sha256=b"short"))
+        documents.to_cbor(msgspec.structs.replace(fleet.STORED, sha256=b"short"))

@@ -36,19 +36,20 @@ REFUSED = msgspec.structs.replace(
 )
 
 
+def test_a_report_has_a_face() -> None:
+    with pytest.raises(MalformedError, match="length >= 1"):
+        documents.to_cbor(but(fleet.REPORT, faces=[]))
+
+
+@pytest.mark.red_line(11)
 @pytest.mark.parametrize(
-    ("right", "wrong"),
-    [
-        (fleet.REPORT, {"faces": []}),
-        (fleet.REPORT, {"withdraws": bytes(16)}),
-        (fleet.WITHDRAWAL, {"withdraws": None}),
-        (fleet.WITHDRAWAL, {"faces": fleet.REPORT.faces}),
-    ],
-    ids=["no face", "a report that takes back", "takes nothing back", "takes back with a face"],
+    "claims",
+    [{"expires_at": fleet.CLAIMS.expires_at + 1}, {"issued_at": fleet.NOON - 1}, {"issued_at": 0}],
+    ids=["longer", "sealed earlier", "by a clock that was never set"],
 )
-def test_a_report_has_a_face_and_a_withdrawal_has_none(right: report.Report, wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="face"):
-        but(right, **wrong)
+def test_a_record_can_not_claim_another_end_than_was_consented_to(claims: dict[str, int]) -> None:
+    with pytest.raises(ConsentMismatchError, match="another end"):
+        report.read(documents.to_cbor(fleet.REPORT), replace(fleet.CLAIMS, **claims))
 
 
 @pytest.mark.red_line(2)
@@ -59,10 +60,9 @@ def test_a_report_without_everybodys_consent_is_neither_written_nor_read() -> No
         documents.from_map(documents.to_map(fleet.REPORT) | {"consent": documents.to_map(REFUSED)}, report.Report)
 
 
-def test_a_withdrawal_needs_no_consent_to_tracing() -> None:
-    assert documents.to_cbor(but(fleet.WITHDRAWAL, consent=REFUSED))
-
-
 @pytest.mark.red_line(11)
 def test_every_report_has_an_end() -> None:
     assert fleet.REPORT.expires_at == fleet.NOON + 180 * 86_400
+    captured = msgspec.structs.replace(fleet.REPORT.captured, quality=report.ClockQuality.UNSET, utc=4711)
+    never_set = but(fleet.REPORT, captured=captured)
+    assert (never_set.issued_at, never_set.expires_at) == (0, 180 * 86_400)

@@ -51,17 +51,18 @@ def test_a_record_says_who_can_open_it_and_what_its_hash_is() -> None:
 @settings(deadline=None, max_examples=50)
 @given(
     plain=strategies.plain_values.map(cbor.encode),
-    issued_at=st.integers(0, MAX_INTEGER),
+    times=st.lists(st.integers(0, MAX_INTEGER), min_size=2, max_size=2, unique=True).map(sorted),
     seq=st.integers(1, MAX_INTEGER),
     parts=st.lists(st.binary(min_size=32, max_size=32), min_size=4, max_size=4),
     to=st.lists(st.sampled_from(sorted(fleet.RECIPIENTS)), min_size=1, unique=True),
 )
 def test_whatever_is_sealed_comes_back(
-    plain: bytes, issued_at: int, seq: int, parts: list[bytes], to: list[str]
+    plain: bytes, times: list[int], seq: int, parts: list[bytes], to: list[str]
 ) -> None:
     claims = replace(
         fleet.CLAIMS,
-        issued_at=issued_at,
+        issued_at=times[0],
+        expires_at=times[1],
         seq=seq,
         record_id=parts[0][:16],
         epoch=parts[0][16:],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -17,7 +18,7 @@ from edge_agent.errors import (
     WireError,
     WrongSignerError,
 )
-from edge_agent.wire import bundle, documents, orders, receipts, registry, status
+from edge_agent.wire import bundle, documents, orders, receipts, records, registry, sealing, status, withdrawal
 from edge_agent.wire.keys import kid
 from edge_agent.wire.topics import Address
 from tests.vectors import fleet
@@ -105,10 +106,15 @@ class TestReceipts:
     @pytest.mark.red_line(14)
     @pytest.mark.parametrize("outcome", receipts.Outcome)
     def test_a_kiosk_lets_go_of_what_is_stored_and_keeps_what_is_quarantined(self, outcome: receipts.Outcome) -> None:
-        receipt = but(fleet.RECEIPT, outcome=outcome)
+        receipt = but(fleet.RECEIPT, entries=[but(fleet.STORED, outcome=outcome)])
         read = receipts.trust(receipts.sign(receipt, SIGNERS["receipts"]), TRUSTED)
         assert read == receipt
-        assert read.kept is (outcome is not receipts.Outcome.QUARANTINED)
+        assert read.entries[0].lets_go is (outcome is not receipts.Outcome.QUARANTINED)
+
+    def test_the_longest_receipt_fits(self) -> None:
+        longest = but(fleet.STORED, outcome=receipts.Outcome.QUARANTINED, reason="x" * 40)
+        receipt = but(fleet.RECEIPT, kiosk="k" * 32, entries=[longest] * receipts.MAX_ENTRIES)
+        assert receipts.trust(receipts.sign(receipt, SIGNERS["receipts"]), TRUSTED) == receipt
 
     @pytest.mark.red_line(14)
     @pytest.mark.parametrize("signer", ["orders", "root", "station-1", "stranger"])
@@ -120,7 +126,7 @@ class TestReceipts:
     def test_a_changed_receipt_counts_for_nothing(self) -> None:
         signed = receipts.sign(fleet.RECEIPT, SIGNERS["receipts"])
         with pytest.raises(SignatureError):
-            receipts.trust(flip(signed, signed.index(fleet.RECEIPT.sha256)), TRUSTED)
+            receipts.trust(flip(signed, signed.index(fleet.STORED.sha256)), TRUSTED)
         for at in range(len(signed)):
             with pytest.raises(WireError):
                 receipts.trust(flip(signed, at), TRUSTED)
@@ -148,6 +154,37 @@ class TestOrders:
         signed = orders.sign(fleet.ORDERS, SIGNERS["receipts"])
         with pytest.raises(UnknownSignerError, match="not trusted for orders"):
             orders.trust(signed, TRUSTED, fleet.KIOSK, newer_than=0)
+
+
+class TestWithdrawals:
+    @pytest.mark.red_line(11)
+    def test_an_intake_reads_whose_and_which_record_is_taken_back_without_a_key_that_opens(self) -> None:
+        parsed = records.parse(withdrawal.sign(fleet.WITHDRAWAL, SIGNERS["station-1"]))
+        fleet.trusted_registry().verify(parsed, arrived_on=fleet.CLAIMS.topic)
+        assert parsed.claims == fleet.WITHDRAWAL
+
+    def test_what_comes_by_a_records_topic_is_told_apart_by_its_type(self) -> None:
+        assert isinstance(records.parse(fleet.sealed()), sealing.Record)
+        with pytest.raises(UnknownVersionError):
+            records.parse(withdrawal.sign_at_desk(fleet.DESK_WITHDRAWAL, SIGNERS["mei"]))
+
+    def test_a_changed_withdrawal_counts_for_nothing(self) -> None:
+        signed = withdrawal.sign(fleet.WITHDRAWAL, SIGNERS["station-1"])
+        for at in range(len(signed)):
+            with pytest.raises(WireError):
+                fleet.trusted_registry().verify(withdrawal.parse(flip(signed, at)))
+
+    @pytest.mark.parametrize("signer", ["orders", "receipts", "root", "station-1", "stranger"])
+    def test_only_a_caseworker_of_the_bundle_takes_back_by_telephone(self, signer: str) -> None:
+        with pytest.raises(UnknownSignerError, match="not trusted for withdrawals"):
+            withdrawal.trust_desk(withdrawal.sign_at_desk(fleet.DESK_WITHDRAWAL, SIGNERS[signer]), TRUSTED)
+        assert withdrawal.trust_desk(withdrawal.sign_at_desk(fleet.DESK_WITHDRAWAL, SIGNERS["mei"]), TRUSTED)
+
+    @pytest.mark.red_line(11)
+    def test_a_record_ends_where_its_kiosk_said_or_counted_from_its_arrival(self) -> None:
+        assert fleet.CLAIMS.ends_at(fleet.NOON + 10**9) == fleet.NOON + 180 * 86_400
+        never_set = replace(fleet.CLAIMS, issued_at=0, expires_at=180 * 86_400)
+        assert never_set.ends_at(fleet.NOON) == fleet.NOON + 180 * 86_400
 
 
 class TestStatus:
@@ -183,6 +220,14 @@ def test_what_is_signed_as_one_thing_is_never_taken_for_another() -> None:
         "orders": (
             orders.sign(fleet.ORDERS, SIGNERS["orders"]),
             lambda data: orders.trust(data, TRUSTED, fleet.KIOSK, newer_than=0),
+        ),
+        "withdrawal": (
+            withdrawal.sign(fleet.WITHDRAWAL, SIGNERS["station-1"]),
+            lambda data: fleet.trusted_registry().verify(withdrawal.parse(data)) is None,
+        ),
+        "desk withdrawal": (
+            withdrawal.sign_at_desk(fleet.DESK_WITHDRAWAL, SIGNERS["mei"]),
+            lambda data: withdrawal.trust_desk(data, TRUSTED),
         ),
         "health": (fleet.STATUS.health, lambda data: status.trust_health(data, fleet.trusted_registry())),
     }

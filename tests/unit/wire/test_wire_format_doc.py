@@ -9,7 +9,7 @@ import pytest
 
 import edge_agent
 from edge_agent.errors import WireError
-from edge_agent.wire import bundle, cbor, cose, keys, orders, receipts, registry, report, sealing, status
+from edge_agent.wire import bundle, cbor, cose, keys, orders, receipts, registry, report, sealing, status, withdrawal
 from edge_agent.wire.topics import Channel
 from tests.vectors import cddl, fleet
 
@@ -58,6 +58,8 @@ def test_the_types_are_the_codes() -> None:
         "recipient bundle": bundle.TYPE,
         "registry of kiosks": registry.TYPE,
         "record": sealing.TYPE,
+        "kiosk's withdrawal": withdrawal.TYPE,
+        "caseworker's withdrawal": withdrawal.DESK_TYPE,
         "health": status.TYPE,
         "receipt": receipts.TYPE,
         "orders": orders.TYPE,
@@ -89,6 +91,8 @@ def test_the_sizes_are_the_codes() -> None:
         ("bundle", bundle.Bundle.MAX_BYTES),
         ("registry", registry.RegistryContent.MAX_BYTES),
         ("receipt", receipts.Receipt.MAX_BYTES),
+        ("withdrawal", withdrawal.Withdrawal.MAX_BYTES),
+        ("desk-withdrawal", withdrawal.DeskWithdrawal.MAX_BYTES),
         ("orders", orders.Orders.MAX_BYTES),
         ("health", status.Health.MAX_BYTES),
         ("status", status.Status.MAX_BYTES),
@@ -111,7 +115,7 @@ def test_the_words_in_the_text_are_the_codes() -> None:
     assert (
         f"{keys.RECIPIENT_PUBLIC_BYTES} bytes. The private half is the seed of {keys.RECIPIENT_PRIVATE_BYTES}" in TEXT
     )
-    for mode in (*orders.Mode, *report.Kind, *report.ClockQuality):
+    for mode in (*orders.Mode, *report.ClockQuality, receipts.WITHDRAWN, receipts.EXPIRED):
         assert f"`{mode}`" in TEXT
 
 

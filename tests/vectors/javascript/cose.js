@@ -24,7 +24,7 @@ export function exactly(map, ...keys) {
 export const isBytes = (value, length) =>
   value instanceof Uint8Array && (length === undefined || value.length === length);
 
-export function parseSign1(bytes, typ, maxBytes) {
+export function parseSign1(bytes, types, maxBytes) {
   const message = decode(bytes, { maxBytes, tags: [18] });
   if (!(message instanceof Tag) || !Array.isArray(message.contents) || message.contents.length !== 4) {
     throw new Refused("malformed", "no COSE_Sign1");
@@ -38,8 +38,8 @@ export function parseSign1(bytes, typ, maxBytes) {
   if (!headers || typeof headers[0] !== "bigint" || !isBytes(headers[1], 8) || typeof headers[2] !== "string") {
     throw new Refused("malformed", "other protected headers");
   }
-  if (headers[0] !== -7n || headers[2] !== typ) throw new Refused("unknown-version", headers[2]);
-  return { kid: headers[1], protectedBytes, payload, signature };
+  if (headers[0] !== -7n || ![types].flat().includes(headers[2])) throw new Refused("unknown-version", headers[2]);
+  return { typ: headers[2], kid: headers[1], protectedBytes, payload, signature };
 }
 
 export async function verify({ protectedBytes, payload, signature }, publicKey) {

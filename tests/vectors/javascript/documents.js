@@ -126,7 +126,6 @@ const face = map({
 
 export const report = map(
   {
-    kind: oneOf("report", "withdrawal"),
     site: map({
       id: text,
       name: text,
@@ -138,19 +137,13 @@ export const report = map(
     captured: map({ utc: seconds, quality: clock, error_ms: optional(count), boot_id: text, uptime_ms: count }),
     consent,
     consent_salt: bytes(16),
-    faces: list(face, 0, 4),
+    faces: list(face, 1, 4),
     receipt_code: (value) => {
       if (typeof value !== "string" || [...value].length < 8 || [...value].length > 32) malformed("no receipt code");
     },
-    withdraws: optional(bytes(16)),
   },
   (whole) => {
-    const faces = whole.get("faces").length;
-    const takesBack = whole.has("withdraws");
-    if (whole.get("kind") === "report" && (!faces || takesBack || !allowsTracing(whole.get("consent")))) {
-      malformed("no whole report");
-    }
-    if (whole.get("kind") === "withdrawal" && (faces || !takesBack)) malformed("no whole withdrawal");
+    if (!allowsTracing(whole.get("consent"))) malformed("no consent to tracing");
   },
 );
 
@@ -163,13 +156,19 @@ export const bundle = map(
     expires_at: seconds,
     controller,
     jurisdiction: text,
-    recipients: list(map({ name: text, holder: oneOf("caseworker", "escrow"), key: bytes(1216) }), 1, 16),
+    recipients: list(
+      map({ name: text, holder: oneOf("caseworker", "escrow"), key: bytes(1216), withdrawal_key: optional(bytes(65)) }),
+      1,
+      16,
+    ),
     receipt_keys: publicPoints,
     order_keys: publicPoints,
   },
   (whole) => {
     const recipients = whole.get("recipients");
     distinct(recipients.map((r) => r.get("key")), "a recipient twice");
+    const signing = recipients.map((r) => r.get("withdrawal_key")).filter((key) => key !== undefined);
+    distinct(signing, "a withdrawal key twice");
     if (!recipients.some((r) => r.get("holder") === "escrow")) malformed("no escrow");
   },
 );
@@ -186,12 +185,31 @@ export const registry = map(
 
 export const receipt = map({
   kiosk: id,
-  record_id: bytes(16),
-  sha256: bytes(32),
-  outcome: oneOf("stored", "duplicate", "quarantined"),
   at: seconds,
-  reason: optional(text),
+  entries: list(
+    map({
+      record_id: bytes(16),
+      sha256: bytes(32),
+      outcome: oneOf("stored", "duplicate", "quarantined", "erased", "not-held"),
+      reason: optional(match(/^[a-z0-9-]{1,40}$/)),
+    }),
+    1,
+    64,
+  ),
 });
+
+const withdrawn = map({ record_id: bytes(16), sha256: bytes(32), epoch: bytes(16), seq: integer(1) });
+export const withdrawal = map({
+  fleet: id,
+  kiosk: id,
+  record_id: bytes(16),
+  issued_at: count,
+  epoch: bytes(16),
+  seq: integer(1),
+  previous: bytes(32),
+  withdraws: withdrawn,
+});
+export const deskWithdrawal = map({ fleet: id, kiosk: id, issued_at: seconds, withdraws: withdrawn });
 
 export const orders = map({
   fleet: id,

@@ -67,6 +67,12 @@ async function readRecord(bytes, { arrived_on, opened_by, plain, claims }, { reg
     documents.report(report);
     const bound = sha256(report.get("consent_salt"), encode(report.get("consent")));
     if (!equal(bound, parsed.claims[-65606])) throw new Refused("consent-mismatch", "another consent");
+    const captured = report.get("captured");
+    const sealedAt = captured.get("quality") === "unset" ? 0n : captured.get("utc");
+    const days = BigInt(report.get("consent").get("dpv:hasStorageCondition").get("dpv:hasDuration").slice(1, -1));
+    if (parsed.claims[6] !== sealedAt || parsed.claims[4] !== sealedAt + days * 86_400n) {
+      throw new Refused("consent-mismatch", "another end");
+    }
     if (plain !== undefined && hex(opened) !== plain) throw new Error("another report than the vector's");
     for (const [label, value] of Object.entries(claims ?? {})) {
       const found = parsed.claims[label];
@@ -85,6 +91,75 @@ async function readHealth(bytes, _, { registry }) {
   if (content.get("kiosk") !== owner.kiosk) throw new Refused("wrong-signer", "another kiosk's health");
 }
 
+async function readWithdrawal(bytes, registry, arrivedOn) {
+  const signed = parseSign1(bytes, type("withdrawal"), 1024);
+  const content = decode(signed.payload, { maxBytes: 1024 });
+  documents.withdrawal(content);
+  const [fleet, kiosk] = [content.get("fleet"), content.get("kiosk")];
+  const claims = { 1: kiosk, "-65607": `homeward/1/${fleet}/${kiosk}/records` };
+  await record.verify({ signed, claims: { ...claims, fleet } }, registry, arrivedOn);
+  return content;
+}
+
+async function readDeskWithdrawal(bytes, _, { bundle }) {
+  const keys = bundle.get("recipients").map((r) => r.get("withdrawal_key")).filter((key) => key !== undefined);
+  const content = await verifiedDocument(bytes, "desk-withdrawal", keys, 1024);
+  documents.deskWithdrawal(content);
+  if (content.get("fleet") !== bundle.get("fleet")) throw new Refused("unknown-signer", "another fleet's");
+  return content;
+}
+
+// What an intake does with one message after the other, in a few lines.
+class Shelf {
+  known = new Map(); // by record id: who, hash, epoch and number
+  gone = new Set();
+  came = new Set();
+
+  async take(bytes, fleet) {
+    const types = ["record", "withdrawal", "desk-withdrawal"].map(type);
+    const { typ } = parseSign1(bytes, types, 131_072);
+    if (typ === types[2]) {
+      const content = await readDeskWithdrawal(bytes, undefined, fleet);
+      return [this.takeBack(content.get("kiosk"), content.get("withdraws"))];
+    }
+    const content = typ === types[1] ? await readWithdrawal(bytes, fleet.registry) : undefined;
+    const { kiosk, place } = content ? placeOf(content, sha256(bytes)) : await this.placeOfRecord(bytes, fleet);
+    const [id, hash] = place;
+    if (this.gone.has(String([kiosk, ...place]))) {
+      this.came.add(id);
+      return ["erased"];
+    }
+    const kept = this.known.get(id);
+    if (kept && (kept[0] !== kiosk || kept[2] !== hash)) return ["replay"];
+    const withdrawn = content ? this.takeBack(kiosk, content.get("withdraws")) : undefined;
+    if (withdrawn && !["erased", "not-held"].includes(withdrawn)) return [withdrawn];
+    this.known.set(id, [kiosk, ...place]);
+    this.came.add(id);
+    return [kept ? "duplicate" : "stored", withdrawn];
+  }
+
+  async placeOfRecord(bytes, { registry }) {
+    const parsed = record.parse(bytes);
+    await record.verify(parsed, registry);
+    const { claims } = parsed;
+    return { kiosk: claims[1], place: [hex(claims[7]), hex(sha256(bytes)), hex(claims[-65604]), claims[-65603]] };
+  }
+
+  takeBack(kiosk, named) {
+    const { place } = placeOf(named, named.get("sha256"));
+    const kept = this.known.get(place[0]);
+    if (kept && kept[0] !== kiosk) return "wrong-signer";
+    if (kept && String(kept) !== String([kiosk, ...place])) return "replay";
+    this.gone.add(String([kiosk, ...place]));
+    return this.came.has(place[0]) ? "erased" : "not-held";
+  }
+}
+
+const placeOf = (content, hash) => ({
+  kiosk: content.get("kiosk"),
+  place: [hex(content.get("record_id")), hex(hash), hex(content.get("epoch")), content.get("seq")],
+});
+
 const readers = {
   record: readRecord,
   bundle: (bytes, vector, fleet) => readBundle(bytes, fleet, vector),
@@ -92,23 +167,23 @@ const readers = {
   health: readHealth,
   cbor: (bytes, { max_bytes, tags }) => decode(bytes, { maxBytes: max_bytes, tags }),
 
-  async arrivals(_, { arrivals }, { registry }) {
-    const known = new Map();
-    for (const { input, expect } of arrivals) {
-      const parsed = record.parse(unhex(input));
-      await record.verify(parsed, registry);
-      const [id, hash] = [hex(parsed.claims[7]), hex(sha256(unhex(input)))];
-      const found = !known.has(id) ? "stored" : known.get(id) === hash ? "duplicate" : "replay";
-      if (found !== expect) throw new Error(`${found}, not ${expect}`);
-      if (found === "stored") known.set(id, hash);
+  async arrivals(_, { arrivals }, fleet) {
+    const shelf = new Shelf();
+    for (const { input, expect, withdrawn } of arrivals) {
+      const found = await shelf.take(unhex(input), fleet);
+      if (found[0] !== expect || found[1] !== withdrawn) throw new Error(`${found}, not ${[expect, withdrawn]}`);
     }
   },
 
-  async receipt(bytes, { kept }, { bundle }) {
-    const content = await verifiedDocument(bytes, "receipt", bundle.get("receipt_keys"), 1024);
+  async receipt(bytes, { lets_go }, { bundle }) {
+    const content = await verifiedDocument(bytes, "receipt", bundle.get("receipt_keys"), 16_384);
     documents.receipt(content);
-    if (kept !== undefined && kept !== (content.get("outcome") !== "quarantined")) throw new Error("kept or not?");
+    const found = content.get("entries").map((entry) => entry.get("outcome") !== "quarantined");
+    if (lets_go !== undefined && String(lets_go) !== String(found)) throw new Error("lets go or not?");
   },
+
+  withdrawal: (bytes, { arrived_on }, { registry }) => readWithdrawal(bytes, registry, arrived_on),
+  "desk-withdrawal": readDeskWithdrawal,
 
   async orders(bytes, { fleet, kiosk, newer_than }, { bundle }) {
     const content = await verifiedDocument(bytes, "orders", bundle.get("order_keys"));

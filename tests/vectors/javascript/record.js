@@ -9,7 +9,7 @@ const TYPE = type("record");
 const MAX_BYTES = 131_072;
 const TOPIC = /^homeward\/1\/([a-z0-9-]{1,32})\/([a-z0-9-]{1,32})\/(records|receipts|status|orders)$/;
 const CLAIMS = {
-  1: "text", 6: "integer", 7: 16, "-65601": 8, "-65603": "integer", "-65604": 16, "-65605": 32, "-65606": 32,
+  1: "text", 4: "integer", 6: "integer", 7: 16, "-65601": 8, "-65603": "integer", "-65604": 16, "-65605": 32, "-65606": 32,
   "-65607": "text", "-65608": 32,
 };
 const suite = new HPKE.CipherSuite(HPKE.KEM_MLKEM768_X25519, HPKE.KDF_SHAKE256, HPKE.AEAD_AES_256_GCM);
@@ -68,7 +68,8 @@ function parseClaims(map) {
     if (!right) throw new Refused("malformed", `claim ${label}`);
   }
   const most = BigInt(Number.MAX_SAFE_INTEGER);
-  if (claims[-65603] < 1n || claims[-65603] > most || claims[6] < 0n || claims[6] > most) throw new Refused("malformed", "a number out of range");
+  const inOrder = claims[6] >= 0n && claims[6] < claims[4] && claims[4] <= most;
+  if (claims[-65603] < 1n || claims[-65603] > most || !inOrder) throw new Refused("malformed", "a number out of range");
   const topic = TOPIC.exec(claims[-65607]);
   if (!topic) throw new Refused("malformed", "none of our topics");
   if (topic[2] !== claims[1] || topic[3] !== "records") throw new Refused("wrong-topic", "not its own");
