@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -13,6 +14,7 @@ from central.intake import chain
 from central.intake.checks import check as check_all
 from central.intake.checks import check_fits
 from central.intake.core import Intake
+from central.intake.metrics import MeasuredCarrier, MeasuredVault, Metrics, served
 from central.intake.mqtt_source import MqttSource
 from central.intake.receiver import Receiver
 from central.intake.settings import IntakeSettings, load
@@ -58,27 +60,36 @@ def run(config: Config) -> None:
         stop.listen()
         settings = load(config)
         signer = read_signer(Path(settings.receipt_key))
-        with open_store(settings.store.place, _patience(stop)) as store:
-            trust = _live_trust(settings, store)
+        metrics = Metrics()
+        with ExitStack() as running:
+            store = running.enter_context(open_store(settings.store.place, _patience(stop, metrics)))
+            trust = _live_trust(settings, store, metrics)
             check_fits(trust.current(), settings)
-            receiver = Receiver(MqttSource(settings.broker, settings.fleet), settings.broker.targets(), stop)
-            receiver.run(Intake(store, trust, signer, now, receiver))
+            source = MqttSource(settings.broker, settings.fleet)
+            metrics.watch(lambda: source.connected, lambda: len(source.arrivals))
+            if settings.metrics is not None:
+                running.enter_context(served(metrics, settings.metrics.port))
+            receiver = Receiver(source, settings.broker.targets(), stop)
+            carrier = MeasuredCarrier(receiver, metrics)
+            receiver.run(Intake(MeasuredVault(store, metrics), trust, signer, now, carrier))
 
 
-def _patience(stop: Stop) -> Callable[[StoreError], bool]:
+def _patience(stop: Stop, metrics: Metrics) -> Callable[[StoreError], bool]:
     """Wait for a store that is away, and say so; kiosks keep their records meanwhile."""
 
     def try_again(fault: StoreError) -> bool:
         emit("store_unavailable", problem=fault.what)
+        metrics.store_waits()
         return not stop.wait(_STORE_AGAIN_S)
 
     return try_again
 
 
-def _live_trust(settings: IntakeSettings, store: Store) -> LiveTrust:
+def _live_trust(settings: IntakeSettings, store: Store, metrics: Metrics) -> LiveTrust:
     def adopted(floor: Floor) -> None:
         store.raise_floor(_BUNDLE, floor.bundle)
         store.raise_floor(_REGISTRY, floor.registry)
+        metrics.adopted(floor)
         emit("trust_adopted", bundle=floor.bundle, registry=floor.registry)
 
     def refused(fault: HomewardError) -> None:

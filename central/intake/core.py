@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Future
 
-    from central.store.port import Entry, Store
+    from central.store.port import Entry
     from central.trust import LiveTrust
     from edge_agent.wire.keys import Signer
     from edge_agent.wire.registry import Registry
@@ -46,6 +46,14 @@ class Letter:
 
     topic: str
     payload: bytes
+
+
+class Vault(Protocol):
+    """What keeps batches: a store, or something that watches one."""
+
+    def commit(self, entries: Sequence[Entry], at: int) -> Future[list[Fate]]:
+        """Begin to keep all entries, or none; see the store's port."""
+        ...
 
 
 class Carrier(Protocol[H]):
@@ -81,7 +89,7 @@ class Intake(Generic[H]):
     """
 
     def __init__(
-        self, store: Store, trust: LiveTrust, signer: Signer, clock: Callable[[], int], carrier: Carrier[H]
+        self, store: Vault, trust: LiveTrust, signer: Signer, clock: Callable[[], int], carrier: Carrier[H]
     ) -> None:
         self._store = store
         self._trust = trust

@@ -67,6 +67,12 @@ class Trust(Settings, frozen=True, kw_only=True):
         return TrustFiles(Path(self.root), Path(self.bundle), Path(self.registry))
 
 
+class Metrics(Settings, frozen=True, kw_only=True):
+    """Where Prometheus and whoever asks for our health find us; on loopback alone."""
+
+    port: Annotated[int, setting("The TCP port on 127.0.0.1 of /metrics and /health", ge=1, le=65_535)]
+
+
 class IntakeSettings(Settings, frozen=True, kw_only=True):
     """Everything that an intake needs."""
 
@@ -75,6 +81,7 @@ class IntakeSettings(Settings, frozen=True, kw_only=True):
     broker: Broker
     store: Store
     trust: Trust
+    metrics: Metrics | None = None
 
 
 def load(path: Path) -> IntakeSettings:
