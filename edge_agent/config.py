@@ -100,6 +100,21 @@ class Pace(Settings, frozen=True, kw_only=True):
     notice_shown_s: Annotated[float, setting("How long a closing sentence stays, seconds", gt=0)] = 8.0
 
 
+class Voice(Settings, frozen=True, kw_only=True):
+    """What says every prompt aloud."""
+
+    folder: Annotated[str, setting("Folder of recordings, one WAV file a sentence: `homeward-kiosk voices` fills it")]
+    output: Annotated[str, setting("The ALSA device that plays them", min_length=1)] = "default"
+    volume: Annotated[int, setting("How loud, per cent of the recordings' own loudness", ge=1, le=100)] = 80
+
+
+class PrintedNotice(Settings, frozen=True, kw_only=True):
+    """What people read at a kiosk that neither speaks nor shows: a notice on paper beside it, in all its languages."""
+
+    id: Annotated[str, setting("Its name and edition, as it goes into each record", min_length=1, max_length=200)]
+    sha256: Annotated[str, setting("SHA-256 of its file, hexadecimal", pattern=r"^[0-9a-f]{64}$")]
+
+
 class Detector(Settings, frozen=True, kw_only=True):
     """What finds faces."""
 
@@ -141,6 +156,8 @@ class KioskSettings(Settings, frozen=True, kw_only=True):
     broker: Broker
     outbox: Outbox = Outbox()
     pace: Pace = Pace()
+    voice: Voice | None = None
+    printed_notice: PrintedNotice | None = None
     detector: Detector = Detector()
     delivery: Delivery = Delivery()
 
@@ -148,6 +165,11 @@ class KioskSettings(Settings, frozen=True, kw_only=True):
     def address(self) -> topics.Address:
         """This kiosk's place in the topics."""
         return topics.Address(self.fleet, self.kiosk)
+
+    @property
+    def explains_itself(self) -> bool:
+        """Whether the kiosk itself says, aloud or in writing, what people agree to."""
+        return self.voice is not None
 
     @property
     def outbox_file(self) -> Path:
@@ -185,8 +207,10 @@ def load(path: Path) -> KioskSettings:
         simulated = msgspec.structs.replace(
             simulated, photographs=[at(name) for name in simulated.photographs], script=at(simulated.script)
         )
+    voice = plain.voice
     return msgspec.structs.replace(
         plain,
+        voice=None if voice is None else msgspec.structs.replace(voice, folder=at(voice.folder)),
         shared=at(plain.shared),
         signing_key=at(plain.signing_key),
         trust=msgspec.structs.replace(plain.trust, root=at(plain.trust.root), bundle=at(plain.trust.bundle)),

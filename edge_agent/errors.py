@@ -71,6 +71,12 @@ class ButtonError(HardwareError):
     code = "button"
 
 
+class UninformedError(LocalError):
+    """Nothing here tells people what they would agree to: informed consent isn't possible."""
+
+    code = "uninformed"
+
+
 class OutboxError(LocalError):
     """The outbox can't be read or written."""
 

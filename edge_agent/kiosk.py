@@ -16,7 +16,7 @@ import msgspec
 
 from edge_agent import __version__, config
 from edge_agent.darkroom import Darkroom
-from edge_agent.errors import HomewardError, ModelError
+from edge_agent.errors import HomewardError, ModelError, UninformedError
 from edge_agent.events import emit
 from edge_agent.files import read_signer
 from edge_agent.hardware.clock import SystemClock
@@ -292,7 +292,17 @@ def _open_finder(settings: KioskSettings) -> finder.Finder:
     return finder.load_detector(settings.detector.name, manifest.load(Path(settings.detector.manifest)))
 
 
+def check_informs(settings: KioskSettings) -> None:
+    """Raise UninformedError when nobody could know here what they agree to."""
+    if not settings.explains_itself and settings.printed_notice is None:
+        raise UninformedError(
+            "This kiosk has neither a screen nor a voice: informed consent isn't possible, so it takes no reports.",
+            next_step="Add [voice] to the settings, or name the notice that hangs beside it in [printed_notice].",
+        )
+
+
 def _run(settings: KioskSettings) -> int:
+    check_informs(settings)
     keep_memory_private()
     clock = SystemClock()
     signer = read_signer(Path(settings.signing_key))
@@ -332,6 +342,7 @@ def _check(settings: KioskSettings) -> int:
     attempts: dict[str, Callable[[], object]] = {
         "signing key": lambda: read_signer(Path(settings.signing_key)),
         "recipient bundle": lambda: TrustFile(settings.trust).current(),
+        "what people are told": lambda: check_informs(settings),
         "words": words,
         "models": lambda: _open_finder(settings),
         "outbox": lambda: Outbox.open(settings.outbox_file, Limits(**msgspec.structs.asdict(settings.outbox))).close(),

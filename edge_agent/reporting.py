@@ -159,7 +159,6 @@ class Reporter:
         )
 
     def _consent(self, consent: Consent, now: Now, monotonic: float) -> record.ConsentRecord:
-        words = self._notices[consent.language]
         controller = self._bundle.content.controller
 
         def answer(given: Answer) -> record.Answer:
@@ -176,7 +175,7 @@ class Reporter:
             identifier=uuid.uuid4().urn,
             language=consent.language,
             subject=record.Subject.ADULT if consent.who is Who.SELF_ADULT else record.Subject.CHILD,
-            notice=record.Notice(identifier=words.id, sha256=words.sha256),
+            notice=self._informed_by(consent.language),
             answers=[answer(given) for given in consent.answers],
             personal_data=list(record.PERSONAL_DATA),
             controller=controller,
@@ -187,6 +186,14 @@ class Reporter:
             jurisdiction=self._bundle.content.jurisdiction,
             control=f"by telephone with the receipt code: {controller.contact}",
         )
+
+    def _informed_by(self, language: str) -> record.Notice:
+        """Name the words by which the person knew what they agreed to."""
+        printed = self._settings.printed_notice
+        if printed is not None and not self._settings.explains_itself:
+            return record.Notice(identifier=printed.id, sha256=bytes.fromhex(printed.sha256))
+        words = self._notices[language]
+        return record.Notice(identifier=words.id, sha256=words.sha256)
 
     def _load_notices(self) -> dict[str, Notice]:
         controller = self._bundle.content.controller

@@ -58,6 +58,7 @@ def kiosk_settings(state: State, plan: Plan) -> str:
         _site(plan.site),
         '[trust]\nroot = "root.pub"\nbundle = "bundle.cose"',
         f"[consent]\nlanguages = {_toml(plan.languages)}",
+        '[voice]\nfolder = "voices"',
         f'[hardware]\nkind = "{plan.hardware}"',
         *(
             ['[hardware.simulated]\nphotographs = ["photograph.png"]\nscript = "script.toml"']

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import getpass
+import hashlib
 import json
 import secrets
 import socket
@@ -37,6 +38,10 @@ latitude = 43.8
 longitude = 87.6
 accuracy_m = 50
 area = "Nowhere in particular\""""
+_PRINTED_NOTICE: Final = (
+    "Nobody stands before this kiosk. A program plays the person, shows the camera a photograph, and opens the report "
+    "itself. It neither speaks nor shows anything, so this notice stands for what would be said.\n"
+)
 _TLS_FILES: Final = 'ca = "ca.pem"\ncertificate = "tls.pem"\nkey = "tls.key"'
 _LIFETIME: Final = dt.timedelta(days=1)
 _YEAR_S: Final = 365 * 86_400
@@ -46,6 +51,10 @@ def place(path: Path, content: bytes | str, *, mode: int = PUBLIC) -> None:
     """Write a file of the fleet, over the one before; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content.encode() if isinstance(content, str) else content, mode=mode, replace=True)
+
+
+def _printed_notice_sha256() -> str:
+    return hashlib.sha256(_PRINTED_NOTICE.encode()).hexdigest()
 
 
 def free_port() -> int:
@@ -175,6 +184,7 @@ class ThrowawayFleet:
             _SITE,
             '[trust]\nroot = "root.pub"\nbundle = "bundle.cose"',
             '[consent]\nlanguages = ["zh", "ug", "en"]',
+            f'[printed_notice]\nid = "demonstration-1"\nsha256 = "{_printed_notice_sha256()}"',
             '[hardware]\nkind = "simulated"',
             f'[hardware.simulated]\nphotographs = {shown}\nscript = "script.toml"',
             f'[broker]\naddresses = ["127.0.0.1:{self.port}"]\n{_TLS_FILES}',

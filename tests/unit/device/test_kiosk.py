@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,15 +19,16 @@ from edge_agent.hardware.clock import SystemClock
 from edge_agent.hardware.parts import Parts
 from edge_agent.hardware.simulated import PhotographCamera, Script, SimulatedPerson, Step
 from edge_agent.health import HealthFile
-from edge_agent.kiosk import Kiosk
+from edge_agent.kiosk import Kiosk, main
 from edge_agent.outbox import Limits, Outbox
 from edge_agent.reporting import Reporter
+from edge_agent.session import notice
 from edge_agent.session.table import Stage
 from edge_agent.trust import TrustFile
 from edge_agent.vision import finder, manifest
 from edge_agent.wire import report, sealing, status
 from edge_agent.wire.bundle import Holder, Recipient
-from edge_agent.wire.consent import Purpose, Role, Subject
+from edge_agent.wire.consent import Notice, Purpose, Role, Subject
 from edge_agent.wire.keys import RecipientPrivateKey
 from provisioning.throwaway import ThrowawayFleet
 
@@ -269,3 +271,42 @@ def test_nothing_a_person_chose_is_said_in_the_events(world, capsys):
     assert '"sealed"' in said
     for word in ("child", "staff", '"ug"', "yes", "partners", "Nowhere in particular"):
         assert word not in said
+
+
+# -- What people are told ----------------------------------------------------------------------------------------------
+
+
+def settings_of(world: World, **tables: str) -> Path:
+    """The kiosk's settings without a printed notice, and with these tables."""
+    path = world.here / "kiosk.toml"
+    text = path.read_text(encoding="utf-8")
+    start = text.index("[printed_notice]")
+    text = text[:start] + text[text.index("\n\n", start) + 2 :]
+    path.write_text(text + "".join(f"\n[{name}]\n{table}\n" for name, table in tables.items()), encoding="utf-8")
+    return path
+
+
+@pytest.mark.red_line(12)
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_kiosk_that_tells_people_nothing_refuses_to_run_and_says_why(world, command, capsys):
+    assert main([command, "--config", str(settings_of(world))]) == 1
+    said = "".join(capsys.readouterr())
+    assert "informed consent isn't possible" in said
+    assert "[printed_notice]" in said
+    assert not world.settings.outbox_file.exists() or command == "check"
+
+
+@pytest.mark.red_line(12)
+def test_a_kiosk_with_a_printed_notice_alone_writes_down_that_one(world):
+    (sealed,) = world.play(ADULT)
+    printed = world.settings.printed_notice
+    assert world.open(sealed).consent.notice == Notice(identifier=printed.id, sha256=bytes.fromhex(printed.sha256))
+
+
+@pytest.mark.red_line(12)
+def test_a_kiosk_that_speaks_writes_down_the_words_that_it_said_whatever_hangs_beside_it(world):
+    world.settings = msgspec.structs.replace(world.settings, voice=config.Voice(folder="nowhere"))
+    (sealed,) = world.play(ADULT)
+    controller = TrustFile(world.settings.trust).current().content.controller
+    words = notice.load("en", notice.Facts(ngo=controller.name, telephone=controller.contact, days=180))
+    assert world.open(sealed).consent.notice == Notice(identifier=words.id, sha256=words.sha256)

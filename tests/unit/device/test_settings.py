@@ -119,6 +119,17 @@ def test_a_kiosk_never_simulates_by_accident(tmp_path):
     assert "[hardware.simulated]" in refused(tmp_path, GOOD.replace("raspberry-pi", "simulated"))
 
 
+def test_recordings_lie_beside_the_settings_unless_told_otherwise(tmp_path):
+    settings = config.load(write(tmp_path, GOOD + '[voice]\nfolder = "voices"\n'))
+    assert settings.voice.folder == str(tmp_path / "voices")
+    assert settings.explains_itself
+
+
+@pytest.mark.parametrize("sha256", ["", "ab", "g" * 64, "A" * 64])
+def test_a_printed_notice_has_the_hash_of_its_file(tmp_path, sha256):
+    assert "sha256" in refused(tmp_path, GOOD + f'[printed_notice]\nid = "poster-3"\nsha256 = "{sha256}"\n')
+
+
 def test_every_setting_of_the_kiosk_is_described():
     for line in describe(config.KioskSettings).splitlines():
         name, _, text = line.partition(": ")
