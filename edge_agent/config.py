@@ -149,6 +149,7 @@ class KioskSettings(Settings, frozen=True, kw_only=True):
     kiosk: Id
     shared: Annotated[str, setting("The mount where kiosk and courier meet: the outbox, health, orders")]
     signing_key: Annotated[str, setting("File with the signing key, PEM; readable by the kiosk process alone")]
+    card: Annotated[str, setting("Folder with the card's claim, until this kiosk is enrolled")] = "courier"
     site: Site
     trust: Trust
     consent: Consent
@@ -182,6 +183,11 @@ class KioskSettings(Settings, frozen=True, kw_only=True):
         return Path(self.signing_key).parent / "bundle-version"
 
     @property
+    def signing_certificate(self) -> Path:
+        """Until when the fleet vouches for the signing key; beside the key."""
+        return Path(self.signing_key).with_suffix(".pem")
+
+    @property
     def health_file(self) -> Path:
         """The kiosk's signed word about itself, on its way out."""
         return Path(self.shared) / "health.cose"
@@ -213,6 +219,7 @@ def load(path: Path) -> KioskSettings:
         voice=None if voice is None else msgspec.structs.replace(voice, folder=at(voice.folder)),
         shared=at(plain.shared),
         signing_key=at(plain.signing_key),
+        card=at(plain.card),
         trust=msgspec.structs.replace(plain.trust, root=at(plain.trust.root), bundle=at(plain.trust.bundle)),
         broker=msgspec.structs.replace(
             plain.broker,

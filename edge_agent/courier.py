@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ import msgspec
 from cryptography import x509
 
 from edge_agent import __version__, config, delivery
+from edge_agent.enrolment import courier_side
 from edge_agent.errors import BrokerError, HomewardError, OutboxError, SettingsError, WireError
 from edge_agent.events import emit
 from edge_agent.hardware.clock import SystemClock
@@ -328,7 +330,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _enrol(settings: KioskSettings) -> bool:
+    """Begin with enrolment where there is no certificate yet; say whether there is one now."""
+    if not courier_side.needed(settings):
+        return True
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    return courier_side.FirstBoot(settings, SystemClock()).run(SystemdWatchdog(), stopping.wait)
+
+
 def _run(settings: KioskSettings) -> int:
+    if not _enrol(settings):
+        return 0
     outbox = _open(settings)
     try:
         courier = Courier(settings, SystemClock(), outbox)

@@ -9,6 +9,7 @@ import argparse
 import collections
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -16,6 +17,7 @@ import msgspec
 
 from edge_agent import __version__, config
 from edge_agent.darkroom import Darkroom
+from edge_agent.enrolment import kiosk_side
 from edge_agent.errors import HomewardError, ModelError, UninformedError
 from edge_agent.events import emit
 from edge_agent.files import read_signer
@@ -301,9 +303,21 @@ def check_informs(settings: KioskSettings) -> None:
         )
 
 
+def _enrol(settings: KioskSettings) -> bool:
+    """Begin with enrolment where there is no signing key yet; say whether there is one now."""
+    if not kiosk_side.needed(settings):
+        return True
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    return kiosk_side.FirstBoot(settings).run(SystemdWatchdog(), stopping.wait)
+
+
 def _run(settings: KioskSettings) -> int:
-    check_informs(settings)
     keep_memory_private()
+    if not _enrol(settings):
+        return 0
+    check_informs(settings)
     clock = SystemClock()
     signer = read_signer(Path(settings.signing_key))
     outbox = Outbox.open(settings.outbox_file, Limits(**msgspec.structs.asdict(settings.outbox)))

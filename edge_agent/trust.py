@@ -23,7 +23,7 @@ class TrustFile:
 
     def __init__(self, settings: Trust, floor: Path | None = None) -> None:
         self._path = Path(settings.bundle)
-        self._root = _read_root(Path(settings.root))
+        self._root = read_root(Path(settings.root))
         self._floor = floor
         self._seen = self._stamp()
         self._bundle = self._take_up(_read_floor(floor))
@@ -78,7 +78,8 @@ def _read_floor(path: Path | None) -> int:
         ) from fault
 
 
-def _read_root(path: Path) -> bytes:
+def read_root(path: Path) -> bytes:
+    """Read the fleet root's key, a point of 65 bytes. Raises SettingsError."""
     try:
         return bytes.fromhex(path.read_text(encoding="ascii").strip())
     except (OSError, ValueError) as fault:

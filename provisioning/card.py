@@ -44,9 +44,10 @@ def files(state: State, plan: Plan, claim: Claim, identity: Identity, secret: by
     """Give the card's files."""
     return {
         "kiosk.toml": text(kiosk_settings(state, plan)),
-        "first-boot.toml": text(_first_boot(plan, claim, secret), OWNER_ONLY),
-        "claim.pem": File(identity.certificate),
-        "claim.key": File(identity.key, OWNER_ONLY),
+        "machine.toml": text(f'time_zone = "{plan.time_zone}"\nnetwork = "{plan.network}"\n'),
+        "courier/first-boot.toml": text(_first_boot(claim, secret), OWNER_ONLY),
+        "courier/claim.pem": File(identity.certificate),
+        "courier/claim.key": File(identity.key, OWNER_ONLY),
         **handout.trust(state),
     }
 
@@ -54,7 +55,8 @@ def files(state: State, plan: Plan, claim: Claim, identity: Identity, secret: by
 def kiosk_settings(state: State, plan: Plan) -> str:
     """Write kiosk.toml, with the files that enrolment will add named in it: each process's in a folder of its own."""
     parts = [
-        f'fleet = "{state.fleet}"\nkiosk = "{plan.id}"\nshared = "shared"\nsigning_key = "kiosk/signing.key"',
+        f'fleet = "{state.fleet}"\nkiosk = "{plan.id}"\nshared = "shared"\nsigning_key = "kiosk/signing.key"\n'
+        'card = "courier"',
         _site(plan.site),
         '[trust]\nroot = "root.pub"\nbundle = "bundle.cose"',
         f"[consent]\nlanguages = {_toml(plan.languages)}",
@@ -92,11 +94,8 @@ def zipped(content: Files) -> bytes:
     return packed.getvalue()
 
 
-def _first_boot(plan: Plan, claim: Claim, secret: bytes) -> str:
-    return (
-        f'[claim]\nid = "{claim.id}"\nsecret = "{secret.hex()}"\nexpires_at = {claim.certificate.not_after}\n\n'
-        f'[machine]\ntime_zone = "{plan.time_zone}"\nnetwork = "{plan.network}"\n'
-    )
+def _first_boot(claim: Claim, secret: bytes) -> str:
+    return f'[claim]\nid = "{claim.id}"\nsecret = "{secret.hex()}"\nexpires_at = {claim.certificate.not_after}\n'
 
 
 def _toml(value: str | list[str]) -> str:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DEVICE_LIFETIME: Final = dt.timedelta(days=90)
+SIGNING_LIFETIME: Final = dt.timedelta(days=400)
+_DOCUMENT_SIGNING: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # RFC 9336: no broker takes it for a client
 AUTHORITY_LIFETIME: Final = dt.timedelta(days=3650)
 _CLOCK_SLACK: Final = dt.timedelta(hours=1)  # a kiosk's clock may be a little behind
 
@@ -95,6 +97,11 @@ class Authority:
         """The CA's certificate, to be given away."""
         return self._certificate.public_bytes(Encoding.PEM)
 
+    @property
+    def trusted(self) -> bytes:
+        """The CA certificates, PEM, by which the fleet's servers are known."""
+        return self.pem
+
     def client(self, client_id: str, now: dt.datetime, lifetime: dt.timedelta = DEVICE_LIFETIME) -> Identity:
         """Make a key and a client certificate for a kiosk or a central server."""
         names = [x509.DNSName(check_id(client_id))]
@@ -115,6 +122,10 @@ class Authority:
         """Make the client certificate, PEM, of a key that was made elsewhere."""
         names = [x509.DNSName(check_id(client_id))]
         return self._certify(client_id, key, names, ExtendedKeyUsageOID.CLIENT_AUTH, now, lifetime)
+
+    def certify_signing(self, kiosk: str, key: ec.EllipticCurvePublicKey, now: dt.datetime) -> bytes:
+        """Make the certificate, PEM, of a kiosk's signing key. It opens no connection."""
+        return self._certify(kiosk, key, [x509.DNSName(check_id(kiosk))], _DOCUMENT_SIGNING, now, SIGNING_LIFETIME)
 
     def revoke(self, ended: Mapping[str, int], now: dt.datetime) -> bytes:
         """Make the CRL, PEM, of serial numbers (hexadecimal) and when they ended (seconds since 1970).
@@ -188,6 +199,19 @@ def requested_key(request: bytes) -> ec.EllipticCurvePublicKey:
             "the signing request is not signed by a P-256 key of its own", next_step="Make it again on the kiosk."
         )
     return key
+
+
+def request_pem(der: bytes) -> bytes:
+    """Give a signing request as PEM. Raises KeyFileError."""
+    try:
+        return x509.load_der_x509_csr(der).public_bytes(Encoding.PEM)
+    except ValueError as fault:
+        raise KeyFileError("it is no signing request", next_step="The kiosk makes another.") from fault
+
+
+def certificate_der(pem: bytes) -> bytes:
+    """Give a certificate as DER."""
+    return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
 
 
 def _builder(

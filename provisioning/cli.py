@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from edge_agent.errors import LocalError
-from provisioning import commands_beginning, commands_kiosks, commands_servers
+from provisioning import commands_beginning, commands_enrolment, commands_kiosks, commands_servers
 from provisioning.audit import AuditError
 from provisioning.fleet_directory import FleetDirectory
 from provisioning.office import Office
@@ -19,7 +19,7 @@ from provisioning.words import moment
 app: Final = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__, rich_markup_mode=None
 )
-for commands in (commands_beginning, commands_kiosks, commands_servers):
+for commands in (commands_beginning, commands_kiosks, commands_enrolment, commands_servers):
     commands.join(app)
 
 
@@ -45,7 +45,7 @@ def begin(
         name = (who or getpass.getuser()).strip()
         if not name.isprintable() or not 0 < len(name) <= 100:  # noqa: PLR2004 - a name, not a text
             raise LocalError("--as needs a name that can be printed", next_step="Give your own.")
-        context.obj = Office(FleetDirectory(directory), name, clock(), clock_is_right)
+        context.obj = Office(FleetDirectory(directory), name, clock(), clock_is_right, clock)
 
 
 @app.command()

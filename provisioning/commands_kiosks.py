@@ -1,4 +1,4 @@
-"""The commands of a kiosk's life: add, card, enrol, list, revoke."""
+"""The commands of a kiosk's life: add, card, certify, list, revoke."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def join(app: typer.Typer) -> None:
     """Give the command line these commands."""
     app.command()(add)
     app.command()(card)
-    app.command()(enrol)
+    app.command()(certify)
     app.command("list")(list_kiosks)
     app.command()(revoke)
 
@@ -85,7 +85,7 @@ def card(context: typer.Context, kiosk: Id, out: Card, passphrase_file: OfficePa
         _say_card(out, claim)
 
 
-def enrol(
+def certify(
     context: typer.Context,
     kiosk: Id,
     signing: Annotated[Path, typer.Option("--signing", help="Signing request (PEM) of the kiosk's signing key.")],
@@ -100,7 +100,7 @@ def enrol(
     office: Office = context.obj
     with errors_in_words():
         keys = office.keys(passphrase(passphrase_file, _OFFICE))
-        office.enrol(kiosk, _read(signing), _read(tls), keys, out)
+        office.certify(kiosk, _read(signing), _read(tls), keys, out)
         say(f"Kiosk {kiosk} is in service; its card's claim is used up.")
         say(f"Copy {out} to the kiosk, beside its kiosk.toml.")
         say(f"Copy {office.directory.to_copy / 'registry.cose'} to each intake and desk: then its reports are taken.")

@@ -8,6 +8,7 @@ needed. Times are in seconds since 1970.
 from __future__ import annotations
 
 import zoneinfo
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -34,6 +35,8 @@ LONGEST_PAUSE_DAYS: Final = 200  # a clock that jumps further than that is asked
 EARLIEST: Final = 1_767_225_600  # 2026-01-01: no clock that is right says earlier
 CLOCK_SLACK: Final = 120
 CLAIM_PREFIX: Final = "claim-"
+OFFICE: Final = "office"  # the office's name to the broker
+CLAIM_GRACE: Final = 3_600  # a used claim may fetch its answer again for so long
 CHECKER: Final = "broker-check"  # the name that `broker check` knocks with
 CHECKED: Final = "broker-check-2"  # and whom it tries to overhear
 
@@ -118,10 +121,15 @@ class Claim(Part, frozen=True, kw_only=True):
     id: Id
     certificate: Certificate
     used_at: Seconds | None = None
+    request: str = ""  # SHA-256, hexadecimal, of the request that it was used for; empty when that came by hand
 
     def is_open(self, now: int) -> bool:
         """Say whether it can still be used."""
         return self.used_at is None and now <= self.certificate.not_after
+
+    def may_knock(self, now: int) -> bool:
+        """Say whether its certificate still has a use: to ask, or to fetch the answer once more."""
+        return self.used_at is None or (bool(self.request) and now - self.used_at < CLAIM_GRACE)
 
 
 class Kiosk(Part, frozen=True, kw_only=True):
@@ -131,6 +139,7 @@ class Kiosk(Part, frozen=True, kw_only=True):
     added_at: Seconds
     claim: Claim
     certificates: list[Certificate] = []  # all that name it or its earlier claims
+    signing: Certificate | None = None  # of its signing key; none when it was enrolled by hand
     revoked_at: Seconds | None = None
 
 
@@ -199,9 +208,16 @@ class State(Part, frozen=True, kw_only=True):
 
     @property
     def shut_out(self) -> list[str]:
-        """The names that a broker must give nothing: revoked kiosks and every card's claim."""
-        claims = [kiosk.claim.id for kiosk in self.kiosks]
-        return sorted(claims + [kiosk.plan.id for kiosk in self.kiosks if kiosk.revoked_at is not None])
+        """The names that a broker must give nothing: revoked kiosks, and claims that are used up."""
+        gone = [kiosk.plan.id for kiosk in self.kiosks if kiosk.revoked_at is not None]
+        knocking = set(self.claims)
+        return sorted(gone + [k.claim.id for k in self.kiosks if k.claim.id not in knocking])
+
+    @property
+    def claims(self) -> list[str]:
+        """The ids of the claims that may ask to enrol, as of the last act."""
+        now = self.last_act.at
+        return [k.claim.id for k in self.kiosks if k.revoked_at is None and k.claim.may_knock(now)]
 
 
 # -- Whether anything may be done at all -------------------------------------------------------------------------------
@@ -320,7 +336,7 @@ def check_name(name: str, *, taken: Sequence[str]) -> None:
         check_id(name)
     except MalformedError as fault:
         raise FleetError(fault.what, next_step="Write it like urumqi-station-1.") from fault
-    if name.startswith(CLAIM_PREFIX) or name in {CHECKER, CHECKED, *taken}:
+    if name.startswith(CLAIM_PREFIX) or name in {OFFICE, CHECKER, CHECKED, *taken}:
         raise FleetError(f"the name {name} is kept for something else", next_step="Choose another.")
 
 
@@ -347,27 +363,54 @@ def check_waiting(state: State, kiosk: str) -> Kiosk:
     return known
 
 
-def with_enrolled(state: State, kiosk: str, key: bytes, certificate: Certificate, orders: Signer, *, now: int) -> State:
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What a kiosk got: its signing key (a point of 65 bytes), its certificates, the SHA-256 of its request, in hex."""
+
+    kiosk: str
+    key: bytes
+    tls: Certificate
+    signing: Certificate | None = None
+    request: str = ""
+
+
+def with_all_enrolled(state: State, enrolled: Sequence[Enrolled], orders: Signer, *, now: int) -> State:
+    """Take kiosks into service, all or none; see `with_enrolled`. The registry is signed once."""
+    keys = {entry.key: entry for entry in state.registered.keys}
+    kiosks = {kiosk.plan.id: kiosk for kiosk in state.kiosks}
+    for one in enrolled:
+        kiosks[one.kiosk] = _enrolled(state, kiosks.get(one.kiosk) or state.kiosk(one.kiosk), one, keys, now)
+    changed = replace(state, kiosks=list(kiosks.values()))
+    entries = list(keys.values())
+    return changed if entries == state.registered.keys else _register(changed, entries, orders, now)
+
+
+def _enrolled(state: State, known: Kiosk, one: Enrolled, keys: dict[bytes, registry.RegisteredKey], now: int) -> Kiosk:
+    """Give a kiosk as it is once enrolled, its key among `keys`. Raises FleetError."""
+    certified = replace(known, certificates=[*known.certificates, one.tls], signing=one.signing or known.signing)
+    holder = keys.get(one.key)
+    if holder is not None and holder.kiosk == one.kiosk and known.revoked_at is None:
+        return certified
+    check_waiting(state, one.kiosk)
+    if known.claim.used_at is not None:
+        raise FleetError(f"kiosk {one.kiosk} is twice among them", next_step="Approve one request of each kiosk.")
+    if not known.claim.is_open(now):
+        raise FleetError(
+            f"the card of kiosk {one.kiosk} has expired", next_step=f"Make another: `homeward-fleet card {one.kiosk}`."
+        )
+    if holder is not None:
+        raise FleetError("this signing key is another kiosk's", next_step="Each kiosk makes a key of its own.")
+    keys[one.key] = registry.RegisteredKey(kiosk=one.kiosk, key=one.key)
+    return replace(certified, claim=replace(known.claim, used_at=now, request=one.request))
+
+
+def with_enrolled(state: State, one: Enrolled, orders: Signer, *, now: int) -> State:
     """Take a kiosk into service: its claim is used up, its signing key (a point of 65 bytes) is registered.
 
     A kiosk that is in service with this very key gets the certificate alone: it is renewed. Raises FleetError when the
     claim is used or expired, the kiosk revoked, or the key another kiosk's.
     """
-    known = state.kiosk(kiosk)
-    holder = next((entry for entry in state.registered.keys if entry.key == key), None)
-    renewed = replace(known, certificates=[*known.certificates, certificate])
-    if holder is not None and holder.kiosk == kiosk and known.revoked_at is None:
-        return _with(state, renewed)
-    check_waiting(state, kiosk)
-    if not known.claim.is_open(now):
-        raise FleetError(
-            f"the card of kiosk {kiosk} has expired", next_step=f"Make another: `homeward-fleet card {kiosk}`."
-        )
-    if holder is not None:
-        raise FleetError("this signing key is another kiosk's", next_step="Each kiosk makes a key of its own.")
-    entry = registry.RegisteredKey(kiosk=kiosk, key=key)
-    enrolled = replace(renewed, claim=replace(known.claim, used_at=now))
-    return _with(_register(state, [*state.registered.keys, entry], orders, now), enrolled)
+    return with_all_enrolled(state, [one], orders, now=now)
 
 
 def with_revoked(state: State, kiosk: str, orders: Signer, *, now: int) -> State:
@@ -382,7 +425,7 @@ def with_revoked(state: State, kiosk: str, orders: Signer, *, now: int) -> State
     return _with(_register(state, entries, orders, now), replace(known, revoked_at=now))
 
 
-def revoked_certificates(state: State) -> dict[str, int]:
+def revoked_certificates(state: State, now: int) -> dict[str, int]:
     """Give the serials that no broker may take any more, with when they ended: what the CRL lists.
 
     Those of revoked kiosks, and of every claim that was used or replaced.
@@ -391,7 +434,7 @@ def revoked_certificates(state: State) -> dict[str, int]:
     for kiosk in state.kiosks:
         if kiosk.revoked_at is not None:
             found |= {held.serial: kiosk.revoked_at for held in [*kiosk.certificates, kiosk.claim.certificate]}
-        elif kiosk.claim.used_at is not None:
+        elif kiosk.claim.used_at is not None and not kiosk.claim.may_knock(now):
             found[kiosk.claim.certificate.serial] = kiosk.claim.used_at
         else:
             found |= {held.serial: kiosk.added_at for held in kiosk.certificates}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from edge_agent.errors import LocalError
 from edge_agent.files import OWNER_ONLY, PUBLIC, write_whole
 from provisioning import mosquitto, rabbitmq
+from provisioning.fleet import OFFICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -63,12 +64,12 @@ def to_copy(state: State) -> Files:
 
 def acl(state: State) -> str:
     """Write mosquitto's ACL for the fleet as it stands."""
-    return mosquitto.acl(state.fleet, state.intakes, state.shut_out)
+    return mosquitto.acl(state.fleet, state.intakes, state.shut_out, office=OFFICE, claims=state.claims)
 
 
 def definitions(state: State) -> str:
     """Write RabbitMQ's definitions for the fleet as it stands."""
-    return rabbitmq.definitions(state.fleet, state.intakes, state.in_service, state.shut_out)
+    return rabbitmq.definitions(state.fleet, state.intakes, state.in_service, state.claims, state.shut_out)
 
 
 def for_mosquitto(state: State, server: Identity, listener: Broker) -> Files:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from edge_agent.wire.topics import Channel, check_id, of_every_kiosk
+from edge_agent.wire.topics import Channel, Desk, Door, check_id, desk, every_door, of_every_kiosk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAX_PACKET_BYTES: Final = 160 * 1024  # a record of 128 KiB with its topic and properties
 MAX_QUEUED_BYTES: Final = 256 * 1024 * 1024  # for an intake that is away; past it kiosks simply send again
 SESSION_DAYS: Final = 14
+_DOORS: Final = {"write": Door.REQUEST, "read": Door.REPLY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ def settings(broker: Broker) -> str:
         "tls_version tlsv1.3",
         "require_certificate true",
         "use_identity_as_username true",
+        "use_username_as_clientid true",  # or one kiosk could throw another out by its client id
         "allow_anonymous false",
         f"acl_file {here / 'acl'}",
         *([f"crlfile {here / 'crl.pem'}"] if broker.crl else []),
@@ -67,17 +69,40 @@ def settings(broker: Broker) -> str:
     return "\n".join(lines) + "\n"
 
 
-def acl(fleet: str, intakes: Sequence[str], revoked: Sequence[str] = ()) -> str:
-    """Write the ACL: a kiosk has its own four topics, an intake hears all and answers, a revoked kiosk has nothing."""
+def acl(
+    fleet: str, intakes: Sequence[str], revoked: Sequence[str] = (), *, office: str = "", claims: Sequence[str] = ()
+) -> str:
+    """Write the ACL: a kiosk has its own topics, an intake hears all and answers, a revoked kiosk has nothing.
+
+    A card's claim may ask to enrol; it has no topic of a kiosk. The office hears who asks, answers, and sends orders.
+    """
     lines: list[str] = []
-    for kiosk in revoked:
-        lines += [f"user {check_id(kiosk)}", "topic deny #", ""]
+    for name in revoked:
+        lines += [f"user {check_id(name)}", "topic deny #", ""]
+    for claim in claims:
+        lines += [f"user {check_id(claim)}"]
+        lines += [f"topic deny {of_every_kiosk(fleet, channel).replace('+', claim)}" for channel in Channel]
+        lines += [""]
     for intake in intakes:
         lines += [
             f"user {check_id(intake)}",
             f"topic read {of_every_kiosk(fleet, Channel.RECORDS)}",
             f"topic read {of_every_kiosk(fleet, Channel.STATUS)}",
             f"topic write {of_every_kiosk(fleet, Channel.RECEIPTS)}",
+            f"topic read {desk(fleet, Desk.ASK)}",
+            f"topic read {desk(fleet, Desk.TRUST)}",
+            f"topic write {desk(fleet, Desk.ROLL)}",
+            "",
+        ]
+    if office:
+        lines += [
+            f"user {check_id(office)}",
+            f"topic read {every_door(fleet, Door.REQUEST)}",
+            f"topic write {every_door(fleet, Door.REPLY)}",
+            f"topic write {of_every_kiosk(fleet, Channel.ORDERS)}",
+            f"topic write {desk(fleet, Desk.ASK)}",
+            f"topic write {desk(fleet, Desk.TRUST)}",
+            f"topic read {desk(fleet, Desk.ROLL)}",
             "",
         ]
     own = of_every_kiosk(fleet, Channel.RECORDS).removesuffix(f"+/{Channel.RECORDS}") + "%u"
@@ -86,5 +111,6 @@ def acl(fleet: str, intakes: Sequence[str], revoked: Sequence[str] = ()) -> str:
         f"pattern write {own}/{Channel.STATUS}",
         f"pattern read {own}/{Channel.RECEIPTS}",
         f"pattern read {own}/{Channel.ORDERS}",
+        *(f"pattern {right} {every_door(fleet, way).replace('+', '%u')}" for right, way in _DOORS.items()),
     ]
     return "\n".join(lines) + "\n"

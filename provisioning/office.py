@@ -6,6 +6,7 @@ An act asks for keys only when it needs them, records itself in the audit log, a
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -16,18 +17,21 @@ from msgspec.structs import replace
 
 from edge_agent.errors import LocalError, MalformedError
 from edge_agent.files import OWNER_ONLY, read_private, write_whole
-from edge_agent.wire import bundle, registry
+from edge_agent.wire import bundle, enrolment, registry
 from edge_agent.wire.bundle import Recipient
 from edge_agent.wire.keys import RecipientPublicKey, SoftwareSigner, kid
 from provisioning import audit, backup, card, fleet, handout, keyring, printing
-from provisioning.certificates import Authority, Identity, private_pem, requested_key
-from provisioning.fleet import Certificate, Claim, FleetError, State
+from provisioning.certificates import Authority, Identity, certificate_der, private_pem, requested_key
+from provisioning.enrolment import Applicant, judge, no
+from provisioning.fleet import Certificate, Claim, Enrolled, FleetError, State
 from provisioning.handout import File, text
 from provisioning.keyring import OfficeKey, Purpose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric import ec
 
     from edge_agent.wire.bundle import Holder
     from edge_agent.wire.consent import Controller
@@ -81,6 +85,11 @@ class Office:
     who: str
     now: int
     clock_is_right: bool = False
+    clock: Callable[[], int] | None = None  # what `now` was read from, for an office that goes on for a while
+
+    def later(self) -> Office:
+        """Give this office as it is now."""
+        return self if self.clock is None else dataclasses.replace(self, now=self.clock())
 
     @property
     def time(self) -> dt.datetime:
@@ -258,7 +267,70 @@ class Office:
                 act.commit(self._listing(state, keys), "card", {"kiosk": kiosk, "claim": claim.id})
         return claim
 
-    def enrol(self, kiosk: str, signing: bytes, tls: bytes, keys: Keys, out: Path) -> None:
+    def consider(self, name: str, raw: bytes, keys: Keys) -> Applicant:
+        """Look at a request to enrol that came from the holder of the certificate `name`. Raises RefusedError."""
+        return judge(self.state(), name, raw, lambda claim: card.claim_secret(keys.claims, claim), self.now)
+
+    def approve(self, applicants: Sequence[Applicant], keys: Keys) -> list[bytes]:
+        """Enrol kiosks whose six words were compared, or renew those in service, all in one act; return the answers.
+
+        Raises RefusedError, FleetError: then none is enrolled.
+        """
+        with self._act() as act:
+            for applicant in applicants:  # the fleet may have changed since somebody looked
+                judge(act.state, applicant.name, applicant.raw, lambda c: card.claim_secret(keys.claims, c), self.now)
+            made = [self._certify(applicant, keys) for applicant in applicants]
+            state = fleet.with_all_enrolled(act.state, [one for one, _, _ in made], keys.orders, now=self.now)
+            facts: dict[str, audit.Fact] = {
+                "kiosks": [one.kiosk for one, _, _ in made],
+                "keys": [kid(one.key).hex() for one, _, _ in made],
+                "words": [applicant.words for applicant in applicants if not applicant.renewal],
+                "registry": state.registered.version,
+            }
+            renewal = all(applicant.renewal or applicant.again for applicant in applicants)
+            state = act.commit(self._listing(state, keys), "renew" if renewal else "enrol", facts)
+            return [
+                self._yes(state, applicant, signing, tls, keys)
+                for applicant, (_, signing, tls) in zip(applicants, made, strict=True)
+            ]
+
+    def refuse(self, applicant: Applicant, keys: Keys) -> bytes:
+        """Refuse a request whose words are not the kiosk's; return the answer. The card stays good."""
+        with self._act() as act:
+            facts: dict[str, audit.Fact] = {"kiosk": applicant.kiosk, "words": applicant.words}
+            act.commit(act.state, "refuse", facts)
+        return self.turn_away(applicant.name, applicant.raw, "refused-by-staff", keys)
+
+    def turn_away(self, name: str, raw: bytes, reason: str, keys: Keys) -> bytes:
+        """Give the answer to a request that can't be granted; `reason` is a code. Changes nothing."""
+        return enrolment.sign_reply(no(self.state(), name, raw, reason, self.now), keys.orders)
+
+    def _certify(self, applicant: Applicant, keys: Keys) -> tuple[Enrolled, bytes, bytes]:
+        """Make both certificates of an applicant: what the fleet keeps of it, and the two in DER."""
+        signing = keys.authority.certify_signing(applicant.kiosk, applicant.signing, self.time)
+        tls = keys.authority.certify(applicant.kiosk, applicant.tls, self.time)
+        enrolled = Enrolled(
+            applicant.kiosk,
+            _point(applicant.signing),
+            _certificate(tls),
+            _certificate(signing),
+            "" if applicant.renewal else applicant.sha256.hex(),
+        )
+        return enrolled, certificate_der(signing), certificate_der(tls)
+
+    def _yes(self, state: State, applicant: Applicant, signing: bytes, tls: bytes, keys: Keys) -> bytes:
+        reply = enrolment.Reply(
+            fleet=state.fleet,
+            kiosk=applicant.kiosk,
+            request=applicant.sha256,
+            at=self.now,
+            bundle=state.bundle,
+            signing=signing,
+            tls=tls,
+        )
+        return enrolment.sign_reply(reply, keys.orders)
+
+    def certify(self, kiosk: str, signing: bytes, tls: bytes, keys: Keys, out: Path) -> None:
         """Take a kiosk into service by hand: its two signing requests (PEM) against its TLS certificate in `out`.
 
         With the same requests again, its certificate is renewed.
@@ -270,8 +342,9 @@ class Office:
             )
         with self._act() as act:
             pem = keys.authority.certify(kiosk, tls_key, self.time)
-            point = signing_key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-            state = fleet.with_enrolled(act.state, kiosk, point, _certificate(pem), keys.orders, now=self.now)
+            point = _point(signing_key)
+            enrolled = Enrolled(kiosk, point, _certificate(pem))
+            state = fleet.with_enrolled(act.state, enrolled, keys.orders, now=self.now)
             with _placed(out, {"tls.pem": File(pem), **handout.trust(act.state)}):
                 facts: dict[str, audit.Fact] = {
                     "kiosk": kiosk,
@@ -346,7 +419,9 @@ class Office:
 
     def _listing(self, state: State, keys: Keys) -> State:
         """Renew the CRL."""
-        return replace(state, crl=keys.authority.revoke(fleet.revoked_certificates(state), self.time).decode())
+        return replace(
+            state, crl=keys.authority.revoke(fleet.revoked_certificates(state, self.now), self.time).decode()
+        )
 
 
 def recipient(line: str, holder: Holder) -> Recipient:
@@ -420,6 +495,10 @@ def _placed(out: Path, content: Files | bytes) -> Iterator[None]:
 def _certificate(pem: bytes) -> Certificate:
     made = x509.load_pem_x509_certificate(pem)
     return Certificate(serial=f"{made.serial_number:x}", not_after=int(made.not_valid_after_utc.timestamp()))
+
+
+def _point(key: ec.EllipticCurvePublicKey) -> bytes:
+    return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
 def _remove_if(path: Path, content: bytes) -> None:

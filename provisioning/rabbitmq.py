@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from edge_agent.wire.topics import Address, Channel, check_id, of_every_kiosk
-from provisioning.fleet import CHECKED, CHECKER
+from edge_agent.wire.topics import Address, Channel, Desk, Door, check_id, desk, door, every_door, of_every_kiosk
+from provisioning.fleet import CHECKED, CHECKER, OFFICE
 from provisioning.mosquitto import MAX_PACKET_BYTES, SESSION_DAYS
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ def settings(nodes: Sequence[str], installed_at: Path, port: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def definitions(fleet: str, intakes: Sequence[str], kiosks: Sequence[str], shut_out: Sequence[str]) -> str:
+def definitions(
+    fleet: str, intakes: Sequence[str], kiosks: Sequence[str], claims: Sequence[str], shut_out: Sequence[str]
+) -> str:
     """Write definitions.json: users, what each may do, and the policy of the intakes' queues.
 
     `shut_out` stay as users who may do nothing: importing definitions takes nobody away.
@@ -76,13 +78,29 @@ def definitions(fleet: str, intakes: Sequence[str], kiosks: Sequence[str], shut_
     for kiosk in [*kiosks, CHECKER, CHECKED]:
         at = Address(fleet, kiosk)
         users[kiosk] = (
-            _topics(at.topic(Channel.RECORDS), at.topic(Channel.STATUS)),
-            _topics(at.topic(Channel.RECEIPTS), at.topic(Channel.ORDERS)),
+            _topics(at.topic(Channel.RECORDS), at.topic(Channel.STATUS), door(fleet, kiosk, Door.REQUEST)),
+            _topics(at.topic(Channel.RECEIPTS), at.topic(Channel.ORDERS), door(fleet, kiosk, Door.REPLY)),
         )
+    for claim in claims:
+        users[claim] = (_topics(door(fleet, claim, Door.REQUEST)), _topics(door(fleet, claim, Door.REPLY)))
+    users[OFFICE] = (
+        _topics(
+            every_door(fleet, Door.REPLY),
+            of_every_kiosk(fleet, Channel.ORDERS),
+            desk(fleet, Desk.ASK),
+            desk(fleet, Desk.TRUST),
+        ),
+        _topics(every_door(fleet, Door.REQUEST), desk(fleet, Desk.ROLL)),
+    )
     for intake in intakes:
         users[check_id(intake)] = (
-            _topics(of_every_kiosk(fleet, Channel.RECEIPTS)),
-            _topics(of_every_kiosk(fleet, Channel.RECORDS), of_every_kiosk(fleet, Channel.STATUS)),
+            _topics(of_every_kiosk(fleet, Channel.RECEIPTS), desk(fleet, Desk.ROLL)),
+            _topics(
+                of_every_kiosk(fleet, Channel.RECORDS),
+                of_every_kiosk(fleet, Channel.STATUS),
+                desk(fleet, Desk.ASK),
+                desk(fleet, Desk.TRUST),
+            ),
         )
     for name in shut_out:
         users[check_id(name)] = (_NOTHING, _NOTHING)

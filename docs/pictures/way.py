@@ -60,7 +60,9 @@ def allowed(client: str) -> dict[Channel, str]:
         kind, *rest = line.split(" ")
         if kind == ("pattern" if client == "kiosk" else "topic"):
             act, topic = rest
-            found[Channel(topic.rpartition("/")[2])] = act
+            *_, where, last = topic.split("/")
+            if last in set(Channel) and where in {"+", "%u"}:  # enrolment and the office have ways of their own
+                found[Channel(last)] = act
     return found
 
 

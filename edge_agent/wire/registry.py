@@ -64,6 +64,13 @@ class Registry:
         except KeyError:
             raise UnknownSignerError(f"no kiosk of fleet {self.fleet} has key {key_id.hex()}") from None
 
+    def in_service(self, key_id: bytes) -> RegisteredKey:
+        """Give the key of this kid. Raises UnknownSignerError, and RevokedError for a kiosk that was taken out."""
+        owner = self.signer(key_id)
+        if owner.revoked_at is not None:
+            raise RevokedError(f"kiosk {owner.kiosk} was taken out of service")
+        return owner
+
     def verify(self, record: Record | SignedWithdrawal, *, arrived_on: str | None = None) -> None:
         """Check who signed a record, and that it is theirs; whether its key was revoked comes last.
 

@@ -26,6 +26,21 @@ class Channel(StrEnum):
     ORDERS = "orders"  # fleet down: signed orders
 
 
+class Door(StrEnum):
+    """The two ways of an enrolment, for a name that a certificate vouches for: a claim's, or a kiosk's own."""
+
+    REQUEST = "request"  # kiosk up: the request for certificates
+    REPLY = "reply"  # office down: certificates, or a refusal
+
+
+class Desk(StrEnum):
+    """What office and intakes say to one another."""
+
+    ASK = "ask"  # office to intakes: tell me of the kiosks
+    ROLL = "roll"  # intake to office: what each kiosk last said
+    TRUST = "trust"  # office to intakes: a newer registry or bundle
+
+
 def check_id(text: str) -> str:
     """Return `text` when it can be a fleet's, a kiosk's or a claim's id; else raise MalformedError."""
     if not _ID.fullmatch(text):
@@ -47,6 +62,30 @@ class Address:
     def topic(self, channel: Channel) -> str:
         """Name this kiosk's topic of a channel."""
         return f"{ROOT}/{self.fleet}/{self.kiosk}/{channel}"
+
+
+def door(fleet: str, name: str, way: Door) -> str:
+    """Name the topic of an enrolment, below the claim or the kiosk that asks."""
+    return f"{ROOT}/{check_id(fleet)}/enrol/{check_id(name)}/{way}"
+
+
+def every_door(fleet: str, way: Door) -> str:
+    """Name the topic filter of all enrolments."""
+    return f"{ROOT}/{check_id(fleet)}/enrol/+/{way}"
+
+
+def parse_door(topic: str, fleet: str) -> str:
+    """Give the name in the topic of a request to enrol in this fleet. Raises MalformedError."""
+    match topic.split("/"):
+        case ["homeward", "1", named, "enrol", name, Door.REQUEST] if named == fleet:
+            return check_id(name)
+        case _:
+            raise MalformedError(f"{topic[:120]!r} is no request to enrol in {fleet}")
+
+
+def desk(fleet: str, matter: Desk) -> str:
+    """Name the topic between office and intakes."""
+    return f"{ROOT}/{check_id(fleet)}/office/{matter}"
 
 
 @lru_cache(maxsize=4096)

@@ -172,7 +172,7 @@ def test_an_expired_claim_takes_no_kiosk_into_service(staff):
     staff.ok(*staff.add("kiosk-1", staff.folder / "card"))
     keys = KioskKeys(staff.folder / "kiosk")
     staff.now += 15 * DAY
-    words = ["enrol", "kiosk-1", *keys.words, "--out", staff.folder / "back", *staff.office]
+    words = ["certify", "kiosk-1", *keys.words, "--out", staff.folder / "back", *staff.office]
     assert_refused(staff, "has expired", *words)
 
 
@@ -180,10 +180,10 @@ def test_requests_that_are_damaged_or_of_one_key_are_refused(staff):
     staff.ok(*staff.add("kiosk-1", staff.folder / "card"))
     keys = KioskKeys(staff.folder / "kiosk")
     signing, rest = keys.requests["signing"], ["--out", staff.folder / "back", *staff.office]
-    assert_refused(staff, "of one key", "enrol", "kiosk-1", "--signing", signing, "--tls", signing, *rest)
+    assert_refused(staff, "of one key", "certify", "kiosk-1", "--signing", signing, "--tls", signing, *rest)
     tls = keys.requests["tls"]
     tls.write_bytes(tls.read_bytes()[:200])
-    assert_refused(staff, "no signing request", "enrol", "kiosk-1", *keys.words, *rest)
+    assert_refused(staff, "no signing request", "certify", "kiosk-1", *keys.words, *rest)
 
 
 def test_a_kiosk_that_nobody_knows_can_not_be_revoked(staff):

@@ -90,7 +90,8 @@ class Staff(RuleBasedStateMachine):
 
     @rule(kiosk=st.sampled_from(KIOSKS), key=st.sampled_from(KEYS))
     def enrol(self, kiosk, key):
-        self.attempt(lambda: fleet.with_enrolled(self.state, kiosk, key, self.certificate(), ORDERS, now=self.now))
+        enrolled = fleet.Enrolled(kiosk, key, self.certificate())
+        self.attempt(lambda: fleet.with_enrolled(self.state, enrolled, ORDERS, now=self.now))
 
     @precondition(lambda self: self.state.kiosks)
     @rule(kiosk=st.sampled_from(KIOSKS))
@@ -124,7 +125,7 @@ class Staff(RuleBasedStateMachine):
 
     @invariant()
     def every_certificate_of_a_revoked_kiosk_and_every_dead_claim_is_on_the_crl(self):
-        listed = set(fleet.revoked_certificates(self.state))
+        listed = set(fleet.revoked_certificates(self.state, self.now))
         for kiosk in self.state.kiosks:
             all_of_it = {held.serial for held in [*kiosk.certificates, kiosk.claim.certificate]}
             assert not kiosk.revoked_at or all_of_it <= listed

@@ -57,7 +57,7 @@ class Desk:
         assert added == {kiosk.plan.id for kiosk in state.kiosks}
         for card in self.staff.folder.glob("card-*"):
             assert f"kiosk-{card.name.removeprefix('card-')}" in added
-            assert {"kiosk.toml", "first-boot.toml", "claim.key"} <= {file.name for file in card.iterdir()}
+            assert {"kiosk.toml", "first-boot.toml", "claim.key"} <= {file.name for file in card.rglob("*")}
         self.add()
         assert self.out.is_dir()
         assert self.office.directory.log(self.office.state()).missing == b""

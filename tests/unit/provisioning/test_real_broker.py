@@ -1,6 +1,5 @@
 """What the command line wrote, put to work: a real mosquitto, the real intake and courier, a kiosk's real keys."""
 
-import getpass
 import re
 import shutil
 import subprocess
@@ -9,61 +8,9 @@ import sys
 import pytest
 
 from edge_agent.files import OWNER_ONLY, read_signer
-from provisioning.children import Child, Mosquitto
-from provisioning.terminal import system_clock
-from provisioning.throwaway import free_port
 from tests.support.spool import Spool
 from tests.support.waiting import PATIENCE_S, until
-from tests.unit.provisioning.world import KioskKeys, Staff
-
-
-class Place(Staff):
-    """Staff's computer, and beside it the broker's, the intake's and a kiosk's folder, all on loopback."""
-
-    def __init__(self, folder):
-        self.port = free_port()
-        super().__init__(folder, now=system_clock(), broker=f"127.0.0.1:{self.port}")
-        self.begin()
-        self.prove()
-        for name in ("broker", "intake"):
-            self.write(name)
-
-    def write(self, name, *more):
-        here = ["--listen", "127.0.0.1", "--run-as", getpass.getuser()]
-        command = ["broker", "mosquitto", *here] if name == "broker" else ["intake"]
-        self.ok(*command, "--out", self.folder / name, *self.office, *more)
-
-    def copy(self, name, *files):
-        """Carry what changed to a server, as `homeward-fleet` says."""
-        for file in files:
-            shutil.copy2(self.fleet / "to-copy" / file, self.folder / name / file)
-
-    def mosquitto(self):
-        return Mosquitto(self.folder / "broker" / "mosquitto.conf", self.port)
-
-    def intake(self):
-        return Child.python("central.intake", "run", "--config", str(self.folder / "intake" / "intake.toml"))
-
-    def courier(self, kiosk):
-        return Child.python("edge_agent.courier", "run", "--config", str(self.folder / kiosk / "kiosk.toml"))
-
-    def bring_to_life(self, kiosk):
-        """Add a kiosk, make its keys as its first boot would, enrol it by hand, put everything in its folder."""
-        here, keys = self.folder / kiosk, self.folder / f"{kiosk}-keys"
-        self.ok(*self.add(kiosk, here))
-        self.ok("enrol", kiosk, *KioskKeys(keys).words, "--out", self.folder / "back", *self.office)
-        make_folders(here)
-        shutil.copy2(keys / "signing.key", here / "kiosk" / "signing.key")
-        shutil.copy2(keys / "tls.key", here / "courier" / "tls.key")
-        shutil.copy2(self.folder / "back" / "tls.pem", here / "courier" / "tls.pem")
-        self.copy("intake", "registry.cose")
-        return here
-
-
-def make_folders(here):
-    """What the image makes on a kiosk."""
-    for name in ("shared", "kiosk", "courier"):
-        (here / name).mkdir()
+from tests.unit.provisioning.place import Place, make_folders
 
 
 @pytest.fixture
@@ -126,8 +73,8 @@ def test_a_card_in_a_thiefs_hand_has_nothing_on_the_broker(place):
     place.copy("broker", "acl")
     claim = place.state().kiosk("kiosk-1").claim.id
     make_folders(here)
-    shutil.copy2(here / "claim.pem", here / "courier" / "tls.pem")
-    shutil.copy2(here / "claim.key", here / "courier" / "tls.key")
+    shutil.copy2(here / "courier" / "claim.pem", here / "courier" / "tls.pem")
+    shutil.copy2(here / "courier" / "claim.key", here / "courier" / "tls.key")
     shutil.copy2(place.folder / "broker" / "server.key", here / "kiosk" / "signing.key")
     (here / "kiosk" / "signing.key").chmod(OWNER_ONLY)
     assert read_signer(here / "kiosk" / "signing.key")

@@ -9,8 +9,21 @@ import pytest
 
 import edge_agent
 from edge_agent.errors import WireError
-from edge_agent.wire import bundle, cbor, cose, keys, orders, receipts, registry, report, sealing, status, withdrawal
-from edge_agent.wire.topics import Channel
+from edge_agent.wire import (
+    bundle,
+    cbor,
+    cose,
+    enrolment,
+    keys,
+    orders,
+    receipts,
+    registry,
+    report,
+    sealing,
+    status,
+    withdrawal,
+)
+from edge_agent.wire.topics import Channel, Desk, Door
 from tests.vectors import cddl, fleet
 
 DOCS = Path(edge_agent.__file__).parents[1] / "docs"
@@ -49,6 +62,8 @@ def test_the_error_codes_are_the_codes() -> None:
 
 def test_the_topics_and_outcomes_are_the_codes() -> None:
     assert first_words(table("channel", under="Topics")) == list(Channel)
+    assert first_words(table("way", under="Topics")) == list(Door)
+    assert first_words(table("matter", under="Topics")) == list(Desk)
     assert first_words(table("outcome", under="Receipts")) == list(receipts.Outcome)
 
 
@@ -63,6 +78,8 @@ def test_the_types_are_the_codes() -> None:
         "health": status.TYPE,
         "receipt": receipts.TYPE,
         "orders": orders.TYPE,
+        "renewal": enrolment.RENEWAL_TYPE,
+        "answer to enrolment": enrolment.REPLY_TYPE,
     }
     for name in written.values():
         assert f'"{name}"' in cddl.SOURCE
@@ -96,6 +113,9 @@ def test_the_sizes_are_the_codes() -> None:
         ("orders", orders.Orders.MAX_BYTES),
         ("health", status.Health.MAX_BYTES),
         ("status", status.Status.MAX_BYTES),
+        ("application", enrolment.Application.MAX_BYTES),
+        ("renewal", enrolment.Request.MAX_BYTES),
+        ("answer", enrolment.Reply.MAX_BYTES),
     ],
 )
 def test_the_documents_sizes_are_the_codes(name: str, most: int) -> None:

@@ -1,0 +1,102 @@
+"""The office at work: hears who asks to enrol, shows whom a person must look at, answers the rest by itself.
+
+A screen calls `tend` again and again from one thread, and shows `pending` and `refused`.
+"""
+
+from __future__ import annotations
+
+import collections
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from edge_agent.errors import MalformedError
+from edge_agent.wire.topics import Door, door, parse_door
+from provisioning.enrolment import RefusedError
+from provisioning.office_link import Letter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from provisioning.enrolment import Applicant
+    from provisioning.office import Keys, Office
+    from provisioning.office_link import OfficeLink
+
+_REFUSED_KEPT: Final = 100
+BY_STAFF: Final = "refused-by-staff"
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A request that was refused without anybody's doing: when, whose, and why."""
+
+    at: int
+    name: str
+    fault: RefusedError
+
+
+class FrontDesk:
+    """One office's desk. `office` gives the office with the time as it is now."""
+
+    def __init__(self, office: Callable[[], Office], keys: Keys, link: OfficeLink) -> None:
+        self._office = office
+        self._keys = keys
+        self._link = link
+        self._fleet = office().state().fleet
+        self._pending: dict[bytes, Applicant] = {}
+        self.refused: collections.deque[Turned] = collections.deque(maxlen=_REFUSED_KEPT)
+        self.renewed: list[str] = []
+
+    @property
+    def pending(self) -> list[Applicant]:
+        """Who waits for a person, in the order in which they came. A kiosk that is there twice is a warning."""
+        return list(self._pending.values())
+
+    def tend(self, seconds: float) -> None:
+        """Listen for at most so long, and do what needs nobody. Raises LocalError."""
+        for heard in self._link.wait(seconds):
+            try:
+                name = parse_door(heard.topic, self._fleet)
+            except MalformedError:
+                continue
+            self._hear(name, heard.payload)
+
+    def approve(self, applicants: Sequence[Applicant]) -> list[bool]:
+        """Enrol those whose six words were compared, in one act; say of each whether the answer reached its kiosk.
+
+        Where it did not, the kiosk asks again and is answered. Raises FleetError; then none is enrolled.
+        """
+        replies = self._office().approve(applicants, self._keys)
+        for applicant in applicants:
+            self._pending.pop(applicant.sha256, None)
+        return self._answer([applicant.name for applicant in applicants], replies)
+
+    def refuse(self, applicant: Applicant) -> None:
+        """Refuse one whose words are others, and tell it so."""
+        self._pending.pop(applicant.sha256, None)
+        reply = self._office().refuse(applicant, self._keys)
+        self._answer([applicant.name], [reply])
+
+    def _hear(self, name: str, raw: bytes) -> None:
+        office = self._office()
+        try:
+            applicant = office.consider(name, raw, self._keys)
+        except RefusedError as fault:
+            if all(raw != known.raw for known in self._pending.values()):
+                self._turn_away(office, name, raw, fault)
+            return
+        if applicant.renewal or applicant.again:
+            self._answer([name], office.approve([applicant], self._keys))
+            self.renewed.append(applicant.kiosk)
+        else:
+            self._pending.setdefault(applicant.sha256, applicant)
+
+    def _turn_away(self, office: Office, name: str, raw: bytes, fault: RefusedError) -> None:
+        if not any((turned.name, turned.fault.what) == (name, fault.what) for turned in self.refused):
+            self.refused.append(Turned(office.now, name, fault))
+        self._answer([name], [office.turn_away(name, raw, fault.reason, self._keys)])
+
+    def _answer(self, names: Sequence[str], replies: Sequence[bytes]) -> list[bool]:
+        letters = [
+            Letter(door(self._fleet, name, Door.REPLY), reply) for name, reply in zip(names, replies, strict=True)
+        ]
+        return self._link.send(letters)
