@@ -55,8 +55,10 @@ def files(state: State, plan: Plan, claim: Claim, identity: Identity, secret: by
 def kiosk_settings(state: State, plan: Plan) -> str:
     """Write kiosk.toml, with the files that enrolment will add named in it: each process's in a folder of its own."""
     parts = [
-        f'fleet = "{state.fleet}"\nkiosk = "{plan.id}"\nshared = "shared"\nsigning_key = "kiosk/signing.key"\n'
-        'card = "courier"',
+        (
+            f'fleet = "{state.fleet}"\nkiosk = "{plan.id}"\nshared = "shared"\nsigning_key = "kiosk/signing.key"\n'
+            'card = "courier"'
+        ),
         _site(plan.site),
         '[trust]\nroot = "root.pub"\nbundle = "bundle.cose"',
         f"[consent]\nlanguages = {_toml(plan.languages)}",

@@ -10,7 +10,8 @@ import typer
 from edge_agent.errors import LocalError
 from provisioning.front_desk import FrontDesk
 from provisioning.office_link import OfficeLink
-from provisioning.terminal import errors_in_words, moment, passphrase, say
+from provisioning.terminal import errors_in_words, passphrase, say
+from provisioning.words import moment
 
 if TYPE_CHECKING:
     from provisioning.enrolment import Applicant
