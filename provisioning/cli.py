@@ -9,7 +9,13 @@ from typing import Annotated, Final
 import typer
 
 from edge_agent.errors import LocalError
-from provisioning import commands_beginning, commands_enrolment, commands_kiosks, commands_servers
+from provisioning import (
+    commands_beginning,
+    commands_console,
+    commands_enrolment,
+    commands_kiosks,
+    commands_servers,
+)
 from provisioning.audit import AuditError
 from provisioning.fleet_directory import FleetDirectory
 from provisioning.office import Office
@@ -19,7 +25,7 @@ from provisioning.words import moment
 app: Final = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__, rich_markup_mode=None
 )
-for commands in (commands_beginning, commands_kiosks, commands_enrolment, commands_servers):
+for commands in (commands_beginning, commands_kiosks, commands_enrolment, commands_servers, commands_console):
     commands.join(app)
 
 

@@ -15,8 +15,8 @@ from provisioning import fleet as fleets
 from provisioning.backup import PROVEN_WORDS, Split
 from provisioning.intentions import addresses, first_recipients, one_line, recipient_of
 from provisioning.office import Beginning, Office, named, remove_sheets
-from provisioning.terminal import ask, confirm, errors_in_words, passphrase, read_text, say, table
-from provisioning.words import moment, recipients_change
+from provisioning.terminal import ask, confirm, errors_in_words, passphrase, read_text, say, table, tell
+from provisioning.words import bundle_signed, moment, recipients_change
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ def _plan(
     return Beginning(
         fleet=check_id(ask("Fleet's id", "A short name for the fleet, part of every topic; it never changes.", name)),
         controller=Controller(
-            name=one_line(ask("Organisation", "Kiosks name it when they ask for consent.", organisation)),
+            name=one_line(ask("Organisation", "Kiosks name this organisation in asking for consent.", organisation)),
             contact=one_line(ask("Telephone", "People at a kiosk call this number, to ask or to take back.", contact)),
         ),
         jurisdiction=one_line(ask("Jurisdiction", "The country whose data protection law holds.", jurisdiction)),
@@ -264,5 +264,4 @@ def _change(
         return
     confirm("Sign it?", sure=sure)
     version = office.set_recipients(after, office.root(root_file, passphrase(root_passphrase, "the root")), days)
-    say(f"Bundle {version} is signed. Copy {office.directory.to_copy / 'bundle.cose'} over every bundle.cose:")
-    say("on each intake, on each desk, and on each kiosk; a kiosk seals as before until it has it.")
+    tell(bundle_signed(version, office.directory.to_copy))

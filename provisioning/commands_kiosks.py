@@ -10,11 +10,10 @@ import typer
 from edge_agent.errors import LocalError
 from provisioning.fleet import FleetError, Hardware, Network
 from provisioning.intentions import kiosk_plan
-from provisioning.terminal import confirm_name, errors_in_words, passphrase, say, table
-from provisioning.words import moment, revoked, until, will_revoke
+from provisioning.terminal import confirm_name, errors_in_words, passphrase, say, table, tell
+from provisioning.words import card_written, enrolled, revoked, until, will_revoke
 
 if TYPE_CHECKING:
-    from provisioning.fleet import Claim
     from provisioning.office import Office
 
 Id = Annotated[str, typer.Argument(help="The kiosk's id.")]
@@ -74,7 +73,7 @@ def add(
         printed = label or out.with_name(f"{kiosk}-label.pdf")
         claim = office.add(plan, office.keys(passphrase(passphrase_file, _OFFICE)), out, printed)
         say(f"Kiosk {kiosk} is added. Label: {printed}")
-        _say_card(out, claim)
+        tell(card_written(str(out), claim))
 
 
 def card(context: typer.Context, kiosk: Id, out: Card, passphrase_file: OfficePassphrase = None) -> None:
@@ -82,7 +81,7 @@ def card(context: typer.Context, kiosk: Id, out: Card, passphrase_file: OfficePa
     office: Office = context.obj
     with errors_in_words():
         claim = office.new_card(kiosk, office.keys(passphrase(passphrase_file, _OFFICE)), out)
-        _say_card(out, claim)
+        tell(card_written(str(out), claim))
 
 
 def certify(
@@ -101,9 +100,8 @@ def certify(
     with errors_in_words():
         keys = office.keys(passphrase(passphrase_file, _OFFICE))
         office.certify(kiosk, _read(signing), _read(tls), keys, out)
-        say(f"Kiosk {kiosk} is in service; its card's claim is used up.")
-        say(f"Copy {out} to the kiosk, beside its kiosk.toml.")
-        say(f"Copy {office.directory.to_copy / 'registry.cose'} to each intake and desk: then its reports are taken.")
+        say(f"Kiosk {kiosk} is in service.")
+        tell(enrolled(str(out), office.directory.to_copy))
 
 
 def list_kiosks(context: typer.Context) -> None:
@@ -145,14 +143,7 @@ def revoke(
             return
         confirm_name(kiosk, typed)
         office.revoke(kiosk, office.keys(passphrase(passphrase_file, _OFFICE)))
-        for line in revoked(kiosk, office.directory.to_copy):
-            say(line)
-
-
-def _say_card(out: Path, claim: Claim) -> None:
-    say(f"Card: {out}. Copy it onto the card's boot partition, into a folder named homeward.")
-    say(f"It holds a secret that enrols this one kiosk once, until {moment(claim.certificate.not_after)}. Carry it")
-    say("like a key, and remove it from this computer once it is on the card.")
+        tell(revoked(kiosk, office.directory.to_copy))
 
 
 def _read(path: Path) -> bytes:

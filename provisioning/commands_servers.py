@@ -11,7 +11,8 @@ from edge_agent.mqtt import split_address
 from provisioning import broker_check
 from provisioning.mosquitto import Broker
 from provisioning.office import Office, Output
-from provisioning.terminal import errors_in_words, passphrase, say, table
+from provisioning.terminal import errors_in_words, passphrase, say, table, tell
+from provisioning.words import broker_verdict, intake_written, mosquitto_written, rabbitmq_written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,9 +63,7 @@ def mosquitto(
         written = office.mosquitto(keys, names, listener, Output(out, replace, dry_run))
         _say_written(written, out, dry_run)
         if not dry_run:
-            say(f"Copy it to the broker as {there}; its files belong to root, server.key, acl and data/ to {run_as}.")
-            say(f"Start it with `mosquitto -c {there / 'mosquitto.conf'}`, then: `homeward-fleet broker check`.")
-            say("Its certificate names " + ", ".join(names) + " and holds a year: run this again with --replace.")
+            tell(mosquitto_written(out, there, names, run_as))
 
 
 @broker.command()
@@ -90,9 +89,7 @@ def rabbitmq(
         written = office.rabbitmq(keys, names, nodes, installed_at, addresses[0][1], output)
         _say_written(written, out, dry_run)
         if not dry_run:
-            say(f"Copy it to every node as {installed_at}; server.key belongs to rabbitmq alone.")
-            say("After each new kiosk: `rabbitmqctl import_definitions definitions.json`, from the fleet's to-copy.")
-            say("Certificates name " + ", ".join(names) + " and hold a year: run this again with --replace.")
+            tell(rabbitmq_written(out, installed_at, names))
 
 
 @broker.command()
@@ -116,10 +113,9 @@ def check(
             say(one)
             table(["", "attempt", "should be", "was"], [_row(finding) for finding in findings])
             sound &= all(finding.right for finding in findings)
+    say(broker_verdict(sound))
     if not sound:
-        say("The broker does not keep to its settings. Copy the generated folder there again, and restart it.")
         raise typer.Exit(1)
-    say("The broker allows what it should, and nothing else of this.")
 
 
 def intake(
@@ -136,9 +132,7 @@ def intake(
         written = office.intake(name, office.keys(passphrase(passphrase_file, _OFFICE)), Output(out, replace, dry_run))
         _say_written(written, out, dry_run)
         if not dry_run:
-            say("receipt.key and tls.key lie open in it: carry it to the intake over a safe way, and remove it here.")
-            say(f"There: `homeward-intake check --config {out.name}/intake.toml`. Its name is in the broker's ACL from")
-            say(f"now on: copy {office.directory.to_copy / 'acl'} (or definitions.json) there. tls.pem holds a year.")
+            tell(intake_written(out, office.directory.to_copy))
 
 
 def _row(finding: broker_check.Finding) -> list[str]:

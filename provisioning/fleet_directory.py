@@ -76,9 +76,13 @@ class FleetDirectory:
             FleetDirectory(beside).put(state)
             handout.settle(beside, self.path)
 
+    def is_free(self) -> bool:
+        """Say whether a fleet can be begun here: there is nothing yet."""
+        return not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir()))
+
     def check_free(self) -> None:
         """Raise LocalError when there is something in the directory's place."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if not self.is_free():
             raise LocalError(f"{self.path} is there already", next_step="Name another folder with --fleet.")
 
     def read(self) -> State:

@@ -257,6 +257,11 @@ class Office:
                 act.commit(state, "add", {"kiosk": plan.id, "claim": claim.id, "site": plan.site.name})
         return claim
 
+    def label(self, kiosk: str) -> bytes:
+        """Print a kiosk's label again (PDF)."""
+        state = self.state()
+        return self._label(state, state.kiosk(kiosk).plan)
+
     def new_card(self, kiosk: str, keys: Keys, out: Path) -> Claim:
         """Make another card for a kiosk that never was in service; the earlier card is worth nothing any more."""
         with self._act() as act:

@@ -34,6 +34,12 @@ def say(text: str = "", *, style: str | None = None) -> None:
     Console(highlight=False, soft_wrap=True).print(text, style=style, markup=False)
 
 
+def tell(paragraphs: Sequence[str]) -> None:
+    """Print paragraphs, each a line: the terminal breaks it, and what is copied out of it stays whole."""
+    for paragraph in paragraphs:
+        say(paragraph)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table."""
     shown = Table(*columns, box=None, pad_edge=False)

@@ -1,4 +1,4 @@
-"""What a screen says before an act and after it: the differences and the steps, once for every screen."""
+"""What a screen says before an act and after it: the differences and the steps, a line each, for every screen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_agent.wire.bundle import Recipient
-    from provisioning.fleet import Kiosk, State
+    from provisioning.fleet import Claim, Kiosk, State
 
 
 def moment(seconds: int) -> str:
@@ -55,10 +55,81 @@ def revoked(kiosk: str, folder: Path) -> list[str]:
     return [
         f"Done on this computer: kiosk {kiosk} is revoked. The servers don't know it yet.",
         f"Copy from {folder}, in this order:",
-        "  1. mosquitto: acl and crl.pem over those there, then restart it: that ends a live session too;",
-        "     RabbitMQ: definitions.json, then `rabbitmqctl import_definitions definitions.json` and",
-        f"     `rabbitmqctl close_all_user_connections {kiosk} revoked`",
-        "  2. each intake and each desk: registry.cose; it is taken up without a restart",
-        "What can't be known: whether anybody copied what was on it. Nothing on it opens a report. Reports that still",
-        "wait in its outbox are sealed, and refused from now on. Once 1 and 2 are done, nobody can send in its name.",
+        (
+            "1. mosquitto: acl and crl.pem over those there, then restart it: that ends a live session too; RabbitMQ: "
+            "definitions.json, then `rabbitmqctl import_definitions definitions.json` and "
+            f"`rabbitmqctl close_all_user_connections {kiosk} revoked`"
+        ),
+        "2. each intake and each desk: registry.cose; it is taken up without a restart",
+        (
+            "What can't be known: whether anybody copied what was on it. Nothing on it opens a report. Reports that "
+            "still wait in its outbox are sealed, and refused from now on. Once 1 and 2 are done, nobody can send in "
+            "its name."
+        ),
     ]
+
+
+def card_written(out: str, claim: Claim) -> list[str]:
+    """Say what to do with a card's files; `out` says where they are."""
+    return [
+        f"Card: {out}. Copy it onto the card's boot partition, into a folder named homeward.",
+        (
+            f"It holds a secret that enrols this one kiosk once, until {moment(claim.certificate.not_after)}. "
+            "Carry it like a key, and remove it from this computer once it is on the card."
+        ),
+    ]
+
+
+def enrolled(out: str, folder: Path) -> list[str]:
+    """Say what to do once a kiosk was taken into service by hand; `out` says where its files are."""
+    return [
+        "Its card's claim is used up.",
+        f"Copy {out} to the kiosk, beside its kiosk.toml.",
+        f"Copy {folder / 'registry.cose'} to each intake and desk: then its reports are taken.",
+    ]
+
+
+def bundle_signed(version: int, folder: Path) -> list[str]:
+    """Say what to do with a new bundle."""
+    return [
+        (
+            f"Bundle {version} is signed. Copy {folder / 'bundle.cose'} over every bundle.cose: "
+            "on each intake, on each desk, and on each kiosk; a kiosk seals as before until it has it."
+        ),
+    ]
+
+
+def mosquitto_written(out: Path, there: Path, names: Sequence[str], run_as: str) -> list[str]:
+    """Say what to do with a mosquitto's folder."""
+    return [
+        f"Copy {out} to the broker as {there}; its files belong to root, server.key, acl and data/ to {run_as}.",
+        f"Start it with `mosquitto -c {there / 'mosquitto.conf'}`, then: `homeward-fleet broker check`.",
+        "Its certificate names " + ", ".join(names) + " and holds a year: write the settings again before that.",
+    ]
+
+
+def rabbitmq_written(out: Path, there: Path, names: Sequence[str]) -> list[str]:
+    """Say what to do with a RabbitMQ's folder."""
+    return [
+        f"Copy {out} to every node as {there}; server.key belongs to rabbitmq alone.",
+        "After each new kiosk: `rabbitmqctl import_definitions definitions.json`, from the fleet's to-copy.",
+        "Certificates name " + ", ".join(names) + " and hold a year: write the settings again before that.",
+    ]
+
+
+def intake_written(out: Path, folder: Path) -> list[str]:
+    """Say what to do with an intake's folder."""
+    return [
+        "receipt.key and tls.key lie open in it: carry it to the intake over a safe way, and remove it here.",
+        (
+            f"There: `homeward-intake check --config {out.name}/intake.toml`. Its name is in the broker's ACL from "
+            f"now on: copy {folder / 'acl'} (or definitions.json) there. tls.pem holds a year."
+        ),
+    ]
+
+
+def broker_verdict(sound: bool) -> str:  # noqa: FBT001 - the one thing it says
+    """Say what the broker's check found."""
+    if sound:
+        return "The broker allows what it should, and nothing else of this."
+    return "The broker does not keep to its settings. Copy the generated folder there again, and restart it."

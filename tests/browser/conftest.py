@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for all; each test opens windows of its own in it."""
-    with chromium() as opened:
+    with chromium("--host-resolver-rules=MAP evil.example 127.0.0.1") as opened:  # a name turned onto our address
         yield opened
 
 

@@ -1,0 +1,33 @@
+"""The command for the console: the same acts as a web page on this computer."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import typer  # noqa: TC002 - typer reads the annotations
+
+from provisioning.console.server import serve
+from provisioning.terminal import errors_in_words, say
+
+if TYPE_CHECKING:
+    from provisioning.office import Office
+
+
+def join(app: typer.Typer) -> None:
+    """Give the command line this command."""
+    app.command()(console)
+
+
+def console(context: typer.Context) -> None:
+    """Open the console: everything that this program does, as a web page for this computer alone."""
+    given: Office = context.obj
+
+    def announce(link: str) -> None:
+        say("The console is open, on this computer alone. Open this link in a browser; it works once:")
+        say(f"\n  {link}\n")
+        say("Ctrl-C closes it. What is being done is done to its end.")
+
+    with errors_in_words(), contextlib.suppress(KeyboardInterrupt):
+        serve(given.later, announce)
+    say("The console is closed.")

@@ -1,0 +1,85 @@
+"""What every request passes before a page sees it: whose it is, which name it used, and which page sent it.
+
+| a hostile page would | what stops it |
+|---|---|
+| give its own name our address (DNS rebinding) | the Host must be ours, to the letter |
+| post a form, or fetch | the cookie is SameSite=Strict; Origin and Sec-Fetch-Site must be ours; forms carry a token |
+| put us into a frame and borrow a click | frame-ancestors 'none' |
+| run a script that it slipped into a text | no inline script or style, nothing from elsewhere |
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+
+from provisioning.console.pages import refusal
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from provisioning.console.door import Door
+
+COOKIE: Final = "homeward-fleet"
+ENTER: Final = "/enter/"
+STATIC: Final = "/static/"
+_READING: Final = frozenset({"GET", "HEAD"})
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # not stricter: a form would then name no origin
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    "Cache-Control": "no-store",
+}
+
+
+class Guard:
+    """ASGI middleware: answers what must not pass, and puts the headers on what does."""
+
+    def __init__(self, app: ASGIApp, door: Door) -> None:
+        self._app, self._door = app, door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        why_not = self._why_not(Request(scope))
+        answer = self._app if why_not is None else refusal(*why_not)
+        await answer(scope, receive, with_headers)
+
+    def _why_not(self, request: Request) -> tuple[int, str, str] | None:
+        """Give status, reason and next step, or nothing when the request may pass."""
+        headers, path, reading = request.headers, request.url.path, request.method in _READING
+        if headers.get("host") != self._door.host:
+            return 421, "this is not the console's name", "Open the link that the terminal shows."
+        if not reading and headers.get("origin") != self._door.origin:
+            return 403, "another page tried to act here", "Nothing was changed. Close the other page."
+        from_link = path.startswith(ENTER) and reading
+        wanted = {"same-origin", "none"} if reading else {"same-origin"}
+        if not from_link and headers.get("sec-fetch-site") not in wanted:
+            return 403, "another page tried to look in here", "Nothing was shown. Close the other page."
+        if not (from_link or path.startswith(STATIC) or self._door.knows(request.cookies.get(COOKIE, ""))):
+            return (
+                403,
+                "this browser was not let in",
+                "The link in the terminal works once, in one browser. Stop the console (Ctrl-C) and start it again.",
+            )
+        return None

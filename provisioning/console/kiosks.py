@@ -1,0 +1,208 @@
+"""The pages of the fleet and of one kiosk: see it, add it, give it a card and a label, take it out of service."""
+
+from __future__ import annotations
+
+import zoneinfo
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import Response
+
+from edge_agent.errors import LocalError
+from provisioning.console.call import Done, acting, go, looking
+from provisioning.fleet import Condition, FleetError, Hardware, Network
+from provisioning.intentions import kiosk_plan
+from provisioning.words import card_written, enrolled, revoked, until, will_revoke
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from provisioning.console.call import Call, Form
+    from provisioning.fleet import Claim, Kiosk
+
+PAGE_SIZE: Final = 50
+_ZONES: Final = sorted(zoneinfo.available_timezones())
+
+
+def routes() -> list[BaseRoute]:
+    """Give the pages."""
+    return [
+        looking("/", _fleet),
+        acting("/add", _show_add, _add),
+        looking("/kiosks/{kiosk}", _one),
+        looking("/kiosks/{kiosk}/label", _label),
+        acting("/kiosks/{kiosk}/card", _show_card, _card),
+        acting("/kiosks/{kiosk}/certify", _show_certify, _certify),
+        acting("/kiosks/{kiosk}/revoke", _show_revoke, _revoke),
+    ]
+
+
+# -- The fleet ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kiosk in the table."""
+
+    kiosk: Kiosk
+    condition: Condition
+    until: str
+
+    def matches(self, searched: str) -> bool:
+        """Say whether its id, place or area has these letters in it."""
+        plan = self.kiosk.plan
+        return any(searched in text.casefold() for text in (plan.id, plan.site.name, plan.site.area))
+
+
+def _fleet(call: Call) -> Response:
+    if call.office.directory.is_free():
+        return go("/begin")
+    state = call.office.state()
+    if not state.backup_proven:
+        return go("/paper")
+    searched, wanted = call.typed.get("q", "").strip(), call.typed.get("state", "")
+    every = [Row(kiosk, condition, until(condition, kiosk)) for condition, kiosk in state.by_need(call.office.now)]
+    counts = {condition: sum(row.condition is condition for row in every) for condition in Condition}
+    found = [row for row in every if wanted in {"", row.condition} and row.matches(searched.casefold())]
+    last = max(1, -(-len(found) // PAGE_SIZE))
+    number = min(max(1, _whole(call.typed.get("page", "1"))), last)
+    return call.page(
+        "fleet.html",
+        state=state,
+        rows=found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE],
+        counts=counts,
+        wanted=wanted,
+        searched=searched,
+        found=len(found),
+        every=len(every),
+        number=number,
+        last=last,
+    )
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 1  # noqa: PLR2004 - a page's number
+
+
+def _one(call: Call) -> Response:
+    state = call.office.state()
+    kiosk = state.kiosk(call.path["kiosk"])
+    condition = state.condition(kiosk, call.office.now)
+    return call.page("kiosk.html", state=state, kiosk=kiosk, condition=condition, Condition=Condition)
+
+
+# -- A new kiosk -------------------------------------------------------------------------------------------------------
+
+
+def _show_add(call: Call) -> Response:
+    return call.page("kiosk_add.html", state=call.office.state(), zones=_ZONES, hardware=Hardware, networks=Network)
+
+
+def _add(call: Call, form: Form) -> Response:
+    name = form.text("id")
+    plan = kiosk_plan(
+        {
+            "id": name,
+            "site": {
+                "id": form.text("site") or name,
+                "name": form.text("place"),
+                "latitude": form.number("latitude"),
+                "longitude": form.number("longitude"),
+                "accuracy_m": round(form.number("accuracy")),
+                "area": form.text("area"),
+            },
+            "languages": form.text("languages").replace(",", " ").split(),
+            "time_zone": form.text("time-zone"),
+            "hardware": form.text("hardware"),
+            "network": form.text("network"),
+        }
+    )
+    out, label = _card_place(call, form, plan.id), call.console.downloads.place(f"{plan.id}-label.pdf")
+    claim = call.office.add(plan, call.office.keys(form.secret()), out, label)
+    return call.tell(_card_done(call, f"Kiosk {plan.id} is added", plan.id, out, claim))
+
+
+def _show_card(call: Call) -> Response:
+    state = call.office.state()
+    return call.page("kiosk_card.html", state=state, kiosk=state.kiosk(call.path["kiosk"]))
+
+
+def _card(call: Call, form: Form) -> Response:
+    kiosk = call.office.state().kiosk(call.path["kiosk"]).plan.id
+    out = _card_place(call, form, kiosk)
+    claim = call.office.new_card(kiosk, call.office.keys(form.secret()), out)
+    return call.tell(_card_done(call, f"Kiosk {kiosk} has a new card", kiosk, out, claim))
+
+
+def _card_place(call: Call, form: Form, kiosk: str) -> Path:
+    """Give the place that was chosen for a card: to be fetched by the browser, or a folder of this computer."""
+    if form.text("where") != "folder":
+        return call.console.downloads.place(f"{kiosk}-card.zip")
+    path = Path(form.text("folder")).expanduser()
+    if not form.text("folder") or not path.is_absolute():
+        raise LocalError("the folder for the card is no full path", next_step="Write it from the first / on.")
+    return path
+
+
+def _card_done(call: Call, title: str, kiosk: str, out: Path, claim: Claim) -> Done:
+    fetched = out.name.endswith("-card.zip") and out.parent.parent == call.console.downloads.folder
+    words = "the file below, unpacked" if fetched else str(out)
+    return Done(
+        title,
+        [*card_written(words, claim), "Print the label and stick it onto the case."],
+        downloads={f"Fetch the card's files ({out.name})": call.console.downloads.offer(out)} if fetched else {},
+        next_pages={"Print the label": f"/kiosks/{kiosk}/label", f"To {kiosk}": f"/kiosks/{kiosk}"},
+    )
+
+
+def _label(call: Call) -> Response:
+    return Response(call.office.label(call.path["kiosk"]), media_type="application/pdf")
+
+
+# -- Into service and out of it ----------------------------------------------------------------------------------------
+
+
+def _show_certify(call: Call) -> Response:
+    state = call.office.state()
+    return call.page("kiosk_certify.html", state=state, kiosk=state.kiosk(call.path["kiosk"]))
+
+
+def _certify(call: Call, form: Form) -> Response:
+    kiosk = call.path["kiosk"]
+    signing, tls = (form.file(name) for name in ("signing", "tls"))
+    out = call.console.downloads.place(f"{kiosk}-back.zip")
+    call.office.certify(kiosk, signing, tls, call.office.keys(form.secret()), out)
+    return call.tell(
+        Done(
+            f"Kiosk {kiosk} is in service",
+            enrolled("what is in the file below", call.office.directory.to_copy),
+            downloads={f"Fetch what goes back to the kiosk ({out.name})": call.console.downloads.offer(out)},
+            next_pages={f"To {kiosk}": f"/kiosks/{kiosk}"},
+        )
+    )
+
+
+def _show_revoke(call: Call) -> Response:
+    state = call.office.state()
+    kiosk = state.kiosk(call.path["kiosk"])
+    if kiosk.revoked_at is not None:
+        return go(f"/kiosks/{kiosk.plan.id}")
+    return call.page("kiosk_revoke.html", state=state, kiosk=kiosk, will=will_revoke(state))
+
+
+def _revoke(call: Call, form: Form) -> Response:
+    kiosk = call.path["kiosk"]
+    if form.text("name") != kiosk:
+        raise FleetError(
+            f"{form.text('name')!r} is not {kiosk}: nothing was changed",
+            next_step="Look again at which one you mean.",
+        )
+    call.office.revoke(kiosk, call.office.keys(form.secret()))
+    return call.tell(
+        Done(
+            f"Kiosk {kiosk} is revoked",
+            revoked(kiosk, call.office.directory.to_copy),
+            next_pages={"To the fleet": "/"},
+        )
+    )
