@@ -12,10 +12,12 @@ from central import trust
 from central.desk import keyfile, output, words
 from central.desk.opening import open_sealed
 from central.store.choice import open_reader
+from central.store.port import Tombstone
 from central.terminal import errors_in_words, moment, now
 from edge_agent.errors import KeyFileError, LocalError, StoreError
 from edge_agent.files import read_private
 from edge_agent.wire.keys import RecipientPrivateKey
+from edge_agent.wire.receipts import EXPIRED, WITHDRAWN
 from edge_agent.wire.sealing import ID_BYTES, MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 app: Final = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__, rich_markup_mode=None
 )
+_BECAUSE: Final = {WITHDRAWN: "the person took it back", EXPIRED: "what was consented to has ended"}
 _SHORTEST_PASSPHRASE: Final = 12  # characters
 
 Passphrase = Annotated[
@@ -70,9 +73,11 @@ def list_records(store: Annotated[str, typer.Option("--store", help=_STORE_HELP)
         for kept in records.records():
             if as_json:
                 facts = {"record_id": kept.record_id.hex(), "kiosk": kept.kiosk, "arrived_at": kept.arrived_at}
-                print(json.dumps(facts | {"issued_at": kept.issued_at, "size": kept.size}))
+                facts |= {"issued_at": kept.issued_at, "size": kept.size, "ends_at": kept.ends_at}
+                print(json.dumps(facts | {"withdraws": kept.withdraws and kept.withdraws.hex()}))
             else:
-                print(f"{moment(kept.arrived_at)}  {kept.kiosk:<32}  {kept.record_id.hex()}")
+                what = f"  takes back {kept.withdraws.hex()}" if kept.withdraws else ""
+                print(f"{moment(kept.arrived_at)}  {kept.kiosk:<32}  {kept.record_id.hex()}{what}")
 
 
 @app.command("open")
@@ -116,11 +121,15 @@ def _sealed(record_id: str | None, store: str | None, file: Path | None) -> tupl
         case str(), str(), None:
             with open_reader(store) as records:
                 wanted = _record_id(record_id)
-                found = records.sealed(wanted)
-                arrived_at = next((kept.arrived_at for kept in records.records() if kept.record_id == wanted), None)
-            if found is None:
+                found, sealed_bytes = records.find(wanted), records.sealed(wanted)
+            if isinstance(found, Tombstone):
+                raise StoreError(
+                    f"record {record_id} was erased {moment(found.erased_at)}: {_BECAUSE[found.because]}",
+                    next_step="Erase what you have of it: copies, notes, pictures.",
+                )
+            if found is None or sealed_bytes is None:
                 raise StoreError(f"the store has no record {record_id}", next_step="See `homeward-desk list`.")
-            return found, arrived_at
+            return sealed_bytes, found.arrived_at
         case _:
             raise LocalError(
                 "nothing says which record", next_step="Give either a record's id with --store, or --file alone."

@@ -77,7 +77,12 @@ def _broken(epoch: bytes, kept: Mapping[int, Link]) -> list[Broken]:
 
 
 def _follows(link: Link, before: Link | None) -> bool:
-    """Whether a record names the one before it rightly; nobody can say while that one is missing."""
+    """Whether a record names the one before it rightly; nobody can say while that one is missing.
+
+    Nor of a record that was taken back before it came: it holds its number, and nobody has seen what it named.
+    """
+    if link.previous is None:
+        return True
     if link.seq == 1:
         return link.previous == FIRST_IN_CHAIN
     return before is None or link.previous == before.sha256

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from central.store.port import Fate, Heard, Reach, Refusal, Sealed
-from edge_agent.errors import ReplayError, RevokedError, WireError, WrongTopicError
+from edge_agent.errors import ReplayError, RevokedError, WireError, WrongSignerError, WrongTopicError
 from edge_agent.wire import receipts, records, status
 from edge_agent.wire.receipts import MAX_ENTRIES, Outcome, Receipt
 from edge_agent.wire.topics import Address, Channel, parse
+from edge_agent.wire.withdrawal import Withdrawal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from central.trust import LiveTrust
     from edge_agent.wire.keys import Signer
     from edge_agent.wire.registry import Registry
+    from edge_agent.wire.sealing import Claims
+    from edge_agent.wire.withdrawal import Withdrawn
 
 MAX_BATCH: Final = 50
 
@@ -153,7 +156,7 @@ def _judge_record(topic: str, payload: bytes, registry: Registry) -> Sealed | Re
     try:
         registry.verify(record, arrived_on=topic)
     except WireError as fault:
-        return _refusal(topic, payload, fault, record.claims.record_id)
+        return _refusal(topic, payload, fault, record.claims)
     return Sealed(topic, payload, hashlib.sha256(payload).digest(), record.claims)
 
 
@@ -174,10 +177,10 @@ def _judge_status(address: Address, payload: bytes, registry: Registry) -> Heard
     return Heard(heard.kiosk, heard.online, payload, reach, doubt)
 
 
-def _refusal(topic: str, payload: bytes, fault: WireError, record_id: bytes | None = None) -> Refusal:
+def _refusal(topic: str, payload: bytes, fault: WireError, claims: Claims | Withdrawal | None = None) -> Refusal:
     sha256 = hashlib.sha256(payload).digest()
     revoked = isinstance(fault, RevokedError)  # the last thing that is checked: all else held
-    return Refusal(topic, payload, sha256, fault.code, fault.what, record_id, duplicate_if_held=revoked)
+    return Refusal(topic, payload, sha256, fault.code, fault.what, claims, duplicate_if_held=revoked)
 
 
 def answer(settled: Iterable[tuple[Entry, Fate]], at: int) -> list[Receipt]:
@@ -188,8 +191,8 @@ def answer(settled: Iterable[tuple[Entry, Fate]], at: int) -> list[Receipt]:
     """
     by_kiosk = defaultdict[str, list[receipts.Entry]](list)
     for entry, fate in settled:
-        if isinstance(entry, Sealed | Refusal) and (word := _word(entry, fate)) is not None:
-            by_kiosk[parse(entry.topic)[0].kiosk].append(word)
+        if isinstance(entry, Sealed | Refusal) and entry.claims is not None:
+            by_kiosk[parse(entry.topic)[0].kiosk] += _words(entry, entry.claims, fate)
     return [
         Receipt(kiosk=kiosk, at=at, entries=words[first : first + MAX_ENTRIES])
         for kiosk, words in by_kiosk.items()
@@ -197,16 +200,30 @@ def answer(settled: Iterable[tuple[Entry, Fate]], at: int) -> list[Receipt]:
     ]
 
 
-def _word(entry: Sealed | Refusal, fate: Fate) -> receipts.Entry | None:
-    """Say what became of one record; None for bytes that name none."""
-    record_id = entry.claims.record_id if isinstance(entry, Sealed) else entry.record_id
-    if record_id is None:
-        return None
-    outcome, reason = Outcome.QUARANTINED, None
-    if fate in (Fate.STORED, Fate.DUPLICATE):
-        outcome = Outcome(fate.value)
-    elif isinstance(entry, Sealed):
-        reason = ReplayError.code
-    else:
-        reason = entry.reason
-    return receipts.Entry(record_id=record_id, sha256=entry.sha256, outcome=outcome, reason=reason)
+def _words(entry: Sealed | Refusal, claims: Claims | Withdrawal, fate: Fate) -> list[receipts.Entry]:
+    """Say what became of one record, and of the one that it takes back."""
+
+    def own(outcome: Outcome, reason: str | None = None) -> receipts.Entry:
+        return receipts.Entry(record_id=claims.record_id, sha256=entry.sha256, outcome=outcome, reason=reason)
+
+    match fate, entry, claims:
+        case ((Fate.STORED | Fate.DUPLICATE), _, _):
+            return [own(Outcome(fate.value))]
+        case ((Fate.WITHDRAWN | Fate.EXPIRED), _, _):
+            return [own(Outcome.ERASED, fate.value)]
+        case ((Fate.ERASED | Fate.NOT_HELD), _, Withdrawal()):
+            return [own(Outcome.STORED), taken_back(claims.withdraws, fate)]
+        case ((Fate.ERASED_AGAIN | Fate.NOT_HELD_AGAIN), _, Withdrawal()):
+            return [own(Outcome.DUPLICATE), taken_back(claims.withdraws, fate)]
+        case Fate.REFUSED, Refusal(), _:
+            return [own(Outcome.QUARANTINED, entry.reason)]
+        case Fate.FOREIGN, _, _:
+            return [own(Outcome.QUARANTINED, WrongSignerError.code)]
+        case _:
+            return [own(Outcome.QUARANTINED, ReplayError.code)]
+
+
+def taken_back(named: Withdrawn, fate: Fate) -> receipts.Entry:
+    """Say what became of a record that was taken back, by the fate of its withdrawal."""
+    outcome = Outcome.ERASED if fate in (Fate.ERASED, Fate.ERASED_AGAIN) else Outcome.NOT_HELD
+    return receipts.Entry(record_id=named.record_id, sha256=named.sha256, outcome=outcome, reason=receipts.WITHDRAWN)

@@ -1,7 +1,10 @@
 """What a store of sealed records does, as Protocols. Every store passes the contract tests in tests/contracts/store.
 
 A store never sees the inside of a record. It settles, in one transaction, what only it can know: whether a record is
-new, here already, or claims a place that other bytes have.
+new, here already, or claims a place that other bytes have; and whether what a withdrawal takes back is here.
+
+Records end: by a person's withdrawal at once, otherwise when what was consented to ends. Their bytes are then erased. A
+tombstone stays, for ever, so that nothing is taken in again that was erased, and no number seems to be missing.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from edge_agent.wire.sealing import Claims
-    from edge_agent.wire.withdrawal import Withdrawal
+    from edge_agent.wire.withdrawal import DeskWithdrawal, Withdrawal
 
 
 # -- What goes in ------------------------------------------------------------------------------------------------------
@@ -36,7 +39,7 @@ class Sealed:
 class Refusal:
     """Bytes that could not be verified, and why: an error's code and its words.
 
-    `record_id` is what they name themselves, where they have the form of a record. `duplicate_if_held` is for bytes
+    `claims` is what they say of themselves, where they have the form of a record. `duplicate_if_held` is for bytes
     whose only fault is that their kiosk was revoked: if they came before that, they are here.
     """
 
@@ -45,8 +48,21 @@ class Refusal:
     sha256: bytes
     reason: str
     explanation: str
-    record_id: bytes | None = None
+    claims: Claims | Withdrawal | None = None
     duplicate_if_held: bool = False
+
+    @property
+    def record_id(self) -> bytes | None:
+        """The id that they name."""
+        return None if self.claims is None else self.claims.record_id
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """A caseworker's withdrawal that was verified; `raw` is its signed bytes. It has no place in a chain."""
+
+    raw: bytes
+    content: DeskWithdrawal
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +84,7 @@ class Heard:
     doubt: str | None = None
 
 
-Entry = Sealed | Refusal | Heard
+Entry = Sealed | Refusal | Heard | Recall
 
 
 class Fate(StrEnum):
@@ -79,6 +95,15 @@ class Fate(StrEnum):
     REPLAYED = "replayed"  # its record id or its place in the chain is taken by other bytes: into quarantine
     REFUSED = "refused"  # into quarantine
     HEARD = "heard"
+    # A record that is not kept:
+    WITHDRAWN = "withdrawn"  # it was taken back
+    EXPIRED = "expired"  # what was consented to has ended
+    # A withdrawal:
+    ERASED = "erased"  # what it takes back was here, and is no more
+    NOT_HELD = "not-held"  # what it takes back was never here, and will not be kept if it comes
+    ERASED_AGAIN = "erased-again"  # the same withdrawal was here before
+    NOT_HELD_AGAIN = "not-held-again"
+    FOREIGN = "foreign"  # what it takes back is another kiosk's: into quarantine, nothing erased
 
 
 # -- What comes out ----------------------------------------------------------------------------------------------------
@@ -86,7 +111,10 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A record in the store, without its bytes. Times are in seconds since 1970."""
+    """A record in the store, without its bytes. Times are in seconds since 1970.
+
+    A withdrawal is one too: `withdraws` names what it takes back. It says nothing of a person, and has no end.
+    """
 
     record_id: bytes
     kiosk: str
@@ -94,15 +122,39 @@ class Kept:
     arrived_at: int  # by the intake's clock
     sha256: bytes
     size: int  # in bytes
+    ends_at: int | None  # when its bytes must go
+    withdraws: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What stays of a record whose bytes were erased: PFIF's four fields, and why. Times are in seconds since 1970.
+
+    PFIF calls them person_record_id, source_date, entry_date and expiry_date. The three times are None of a record that
+    was taken back and never came. `withdrawal` is the signed word of the caseworker who took it back, if one did; a
+    kiosk's is a record of its own.
+    """
+
+    record_id: bytes
+    kiosk: str
+    issued_at: int | None
+    arrived_at: int | None
+    ends_at: int | None
+    erased_at: int
+    because: str  # receipts.WITHDRAWN or receipts.EXPIRED
+    withdrawal: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A record's place in its kiosk's chain."""
+    """A record's place in its kiosk's chain, also of one that was erased.
+
+    `previous` is None of one that was taken back and never came.
+    """
 
     epoch: bytes
     seq: int
-    previous: bytes
+    previous: bytes | None
     sha256: bytes
 
 
@@ -119,6 +171,7 @@ class Quarantined:
     last_at: int
     arrivals: int
     size: int  # in bytes
+    ends_at: int  # when its bytes must go
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +185,35 @@ class LatestStatus:
     doubt: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """How much was erased at its end."""
+
+    records: int
+    quarantined: int
+
+
 class Reader(Protocol):
     """Reads a store. All raise StoreError when it can't be read."""
 
     def records(self) -> Iterator[Kept]:
-        """Go through all records, in the order of their arrival."""
+        """Go through all records that are not erased, in the order of their arrival."""
+        ...
+
+    def tombstones(self) -> Iterator[Tombstone]:
+        """Go through what stays of erased records, in the order of the records' arrival."""
+        ...
+
+    def ended(self, at: int) -> Iterator[Kept]:
+        """Go through the records whose end has come at `at`: those that `Keeper.erase_ended` would erase."""
+        ...
+
+    def find(self, record_id: bytes) -> Kept | Tombstone | None:
+        """Find a record, or what stays of it; None when it was never here."""
         ...
 
     def sealed(self, record_id: bytes) -> bytes | None:
-        """Give a record's sealed bytes, None when there is no such record."""
+        """Give a record's bytes, None when there are none."""
         ...
 
     def kiosks(self) -> list[str]:
@@ -192,7 +265,10 @@ class Store(Reader, Protocol):
         anything before. One commit follows the other, and the caller can use the time that the disk takes. Raises
         StoreError, here or as the result, when nothing was kept.
 
-        - A record is stored once; its id, and its kiosk's epoch and sequence number, belong to its bytes for ever.
+        - A record is stored once; its id, and its kiosk's epoch and sequence number, belong to its bytes for ever, also
+          when those are erased. What comes again is then answered by why it was erased, and not kept.
+        - A withdrawal erases what it names, in the store and in the quarantine, before anybody is told so. It must name
+          it exactly, and as of its own kiosk (edge_agent/wire/withdrawal.py has the rules).
         - The quarantine holds one entry for the same bytes by the same topic, however often they come; it ends when
           they are stored after all.
         """
@@ -204,4 +280,26 @@ class Store(Reader, Protocol):
 
     def raise_floor(self, document: str, version: int) -> None:
         """Take no older version of a signed document from now on. A floor never sinks. Raises StoreError."""
+        ...
+
+
+class Keeper(Protocol):
+    """Erases what has ended."""
+
+    def erase_ended(self, at: int) -> Erasure:
+        """Erase the bytes of every record and every entry of the quarantine whose end has come at `at`.
+
+        `at` is in seconds since 1970. A store may take whole days together, and erase at the end of the last one.
+        Raises StoreError.
+        """
+        ...
+
+    def __enter__(self) -> Self:
+        """Use it in a `with` statement."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
         ...

@@ -14,10 +14,36 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import psycopg
-from psycopg import errors
+from psycopg import errors, sql
 
-from central.store.port import Fate, Heard, Kept, LatestStatus, Link, Quarantined, Refusal, Sealed
-from edge_agent.errors import ReplayError, StoreError
+from central.store.port import (
+    Erasure,
+    Fate,
+    Heard,
+    Kept,
+    LatestStatus,
+    Link,
+    Quarantined,
+    Recall,
+    Refusal,
+    Sealed,
+    Tombstone,
+)
+from central.store.rules import (
+    REFUSALS,
+    again,
+    end_of,
+    end_of_refused,
+    fate_of_record,
+    fate_of_withdrawal,
+    held_fate,
+    is_past,
+    refusal_for,
+)
+from edge_agent.errors import StoreError
+from edge_agent.wire.receipts import EXPIRED, WITHDRAWN
+from edge_agent.wire.sealing import Claims
+from edge_agent.wire.withdrawal import Withdrawal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -26,31 +52,68 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from central.store.port import Entry
+    from edge_agent.wire.withdrawal import Withdrawn
 
 REVISION: Final = "r0001"  # the step of `migrations` that this module is written for
 
 _TRIES: Final = 5  # of a transaction that another one got in the way of
 _ROWS_AT_ONCE: Final = 1000
+_GOT_IN_THE_WAY: Final = (
+    errors.DeadlockDetected,
+    errors.SerializationFailure,
+    errors.CheckViolation,  # a day's partition was dropped: our clock is behind the keeper's
+)
 _CONNECT_S: Final = 10
+_LOCK_S: Final = 30  # dropping waits for readers, and holds up writers meanwhile
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 Key = tuple[bytes, bytes]  # a record's id and its SHA-256
+Held = tuple[bytes, bytes, str]  # and its kiosk
 
 _INSERT_RECORDS: Final = """
-INSERT INTO records (record_id, kiosk, epoch, seq, previous, sha256, issued_at, arrived_at, day, size)
+INSERT INTO records (record_id, kiosk, epoch, seq, previous, sha256, issued_at, arrived_at, ends_at, day, size,
+                     withdraws, withdrawal, erased_at, because)
 SELECT * FROM unnest(%b::bytea[], %b::text[], %b::bytea[], %b::bigint[], %b::bytea[], %b::bytea[], %b::bigint[],
-                     %b::bigint[], %b::date[], %b::integer[])
-ON CONFLICT DO NOTHING RETURNING record_id, sha256
+                     %b::bigint[], %b::bigint[], %b::date[], %b::integer[],
+                     %b::bytea[], %b::bytea[], %b::bigint[], %b::text[])
+ON CONFLICT DO NOTHING RETURNING record_id, sha256, because
 """  # in the order of the entries: the first to claim a place has it
+_RECALL: Final = """
+INSERT INTO recalled (kiosk, record_id, sha256, epoch, seq, at, withdrawal)
+VALUES (%b, %b, %b, %b, %b, %b, %b) ON CONFLICT DO NOTHING
+"""
+_RECALLED: Final = "SELECT record_id, sha256, kiosk, epoch, seq FROM recalled WHERE record_id = ANY(%b)"
+_NEVER_CAME: Final = """
+FROM recalled r WHERE NOT EXISTS (SELECT FROM records s WHERE s.record_id = r.record_id AND s.kiosk = r.kiosk)
+"""
+# A withdrawal waits for all batches in mid-commit, and they for it: one of the two sees the other.
+_BESIDE_WITHDRAWALS: Final = "SELECT pg_advisory_xact_lock_shared(hashtext('homeward.withdrawal'))"
+_WITHDRAWING: Final = "SELECT pg_advisory_xact_lock(hashtext('homeward.withdrawal'))"
+_NAMED: Final = "SELECT kiosk, sha256, epoch, seq, withdraws FROM records WHERE record_id = %b FOR UPDATE"
+_ERASE: Final = """
+UPDATE records SET erased_at = %b, because = %b, withdrawal = %b WHERE record_id = %b AND erased_at IS NULL
+"""
+_ERASE_BYTES: Final = (
+    "DELETE FROM sealed USING records r WHERE r.record_id = %b AND sealed.record_id = %b AND sealed.day = r.day"
+)
 _COPY_SEALED: Final = "COPY sealed (day, record_id, bytes) FROM STDIN (FORMAT BINARY)"
-_HOLDS: Final = "SELECT record_id, sha256 FROM records WHERE record_id = ANY(%b)"
+_HELD: Final = "SELECT record_id, sha256, kiosk, because FROM records WHERE record_id = ANY(%b)"
+_ERASE_ENDED: Final = "UPDATE records SET erased_at = %s, because = %s WHERE day < %s AND erased_at IS NULL"
+_PARTITIONS: Final = """
+SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'homeward.sealed'::regclass AND c.relname < %s ORDER BY c.relname
+"""  # named after their days
+_KEPT: Final = "SELECT record_id, kiosk, issued_at, arrived_at, sha256, size, ends_at, withdraws FROM records"
+_TOMBSTONE: Final = (
+    "SELECT record_id, kiosk, issued_at, arrived_at, ends_at, erased_at, because, withdrawal FROM records"
+)
 _QUARANTINE: Final = """
-INSERT INTO quarantine AS q (sha256, topic, reason, explanation, first_at, last_at, arrivals, bytes)
-VALUES (%b, %b, %b, %b, %b, %b, %b, %b)
+INSERT INTO quarantine AS q (sha256, topic, reason, explanation, first_at, last_at, arrivals, ends_at, bytes)
+VALUES (%b, %b, %b, %b, %b, %b, %b, %b, %b)
 ON CONFLICT (sha256, topic) DO UPDATE SET
     reason = excluded.reason, explanation = excluded.explanation,
-    last_at = excluded.last_at, arrivals = q.arrivals + excluded.arrivals
+    last_at = excluded.last_at, arrivals = q.arrivals + excluded.arrivals, ends_at = excluded.ends_at
 """
 _RELEASE: Final = """
 DELETE FROM quarantine USING unnest(%b::bytea[], %b::text[]) AS stored (sha256, topic)
@@ -102,6 +165,11 @@ def open_reader(conninfo: str) -> PostgresReader:
     return PostgresReader(connect(conninfo))
 
 
+def open_keeper(owner: str) -> PostgresKeeper:
+    """Open a store to erase what has ended, as its owner. Raises StoreError."""
+    return PostgresKeeper(connect(owner))
+
+
 class PostgresReader:
     """Reads a store that intakes may be writing at the same time."""
 
@@ -111,13 +179,32 @@ class PostgresReader:
         self._resources.callback(self._disconnect)
 
     def records(self) -> Iterator[Kept]:
-        """Go through all records, in the order of their arrival."""
-        query = "SELECT record_id, kiosk, issued_at, arrived_at, sha256, size FROM records ORDER BY number"
-        yield from (Kept(*row) for row in self._many(query))
+        """Go through all records that are not erased, in the order of their arrival."""
+        yield from (Kept(*row) for row in self._many(f"{_KEPT} WHERE erased_at IS NULL ORDER BY number"))
+
+    def tombstones(self) -> Iterator[Tombstone]:
+        """Go through what stays of erased records, in the order of the records' arrival."""
+        never_came = f"SELECT record_id, kiosk, NULL, NULL, NULL, at, %s, withdrawal {_NEVER_CAME}"
+        yield from (Tombstone(*row) for row in self._many(f"{_TOMBSTONE} WHERE erased_at IS NOT NULL ORDER BY number"))
+        yield from (Tombstone(*row) for row in self._many(never_came, WITHDRAWN))
+
+    def ended(self, at: int) -> Iterator[Kept]:
+        """Go through the records whose last day is over at `at`: they go together, by their partition."""
+        query = f"{_KEPT} WHERE day < %s AND erased_at IS NULL ORDER BY number"
+        yield from (Kept(*row) for row in self._many(query, day_of(at)))
+
+    def find(self, record_id: bytes) -> Kept | Tombstone | None:
+        """Find a record, or what stays of it; None when it was never here."""
+        for row in self._rows(f"{_KEPT} WHERE record_id = %s AND erased_at IS NULL", record_id):
+            return Kept(*row)
+        for row in self._rows(f"{_TOMBSTONE} WHERE record_id = %s AND erased_at IS NOT NULL", record_id):
+            return Tombstone(*row)
+        return None
 
     def sealed(self, record_id: bytes) -> bytes | None:
-        """Give a record's sealed bytes, None when there is no such record."""
-        query = "SELECT bytes FROM records JOIN sealed USING (day, record_id) WHERE record_id = %s"
+        """Give a record's bytes, None when there are none."""
+        query = """SELECT coalesce(bytes, withdrawal) FROM records LEFT JOIN sealed USING (day, record_id)
+                   WHERE record_id = %s AND erased_at IS NULL"""
         return self._bytes(query, record_id)
 
     def kiosks(self) -> list[str]:
@@ -127,8 +214,9 @@ class PostgresReader:
 
     def chain(self, kiosk: str) -> list[Link]:
         """Give the places of a kiosk's records, in the order of their arrival."""
-        query = "SELECT epoch, seq, previous, sha256 FROM records WHERE kiosk = %s ORDER BY number"
-        return [Link(*row) for row in self._rows(query, kiosk)]
+        came = "SELECT epoch, seq, previous, sha256 FROM records WHERE kiosk = %s ORDER BY number"
+        never_came = f"SELECT epoch, seq, NULL, sha256 {_NEVER_CAME} AND kiosk = %s"
+        return [Link(*row) for query in (came, never_came) for row in self._rows(query, kiosk)]
 
     def reach(self, kiosk: str) -> Mapping[bytes, int]:
         """Give the highest sequence number that the kiosk has vouched for, by epoch."""
@@ -136,8 +224,8 @@ class PostgresReader:
 
     def quarantined(self) -> Iterator[Quarantined]:
         """Go through the quarantine, in the order of first arrival."""
-        query = """SELECT number, topic, sha256, reason, explanation, first_at, last_at, arrivals, octet_length(bytes)
-                   FROM quarantine ORDER BY number"""
+        query = """SELECT number, topic, sha256, reason, explanation, first_at, last_at, arrivals, octet_length(bytes),
+                          ends_at FROM quarantine ORDER BY number"""
         yield from (Quarantined(*row) for row in self._many(query))
 
     def quarantined_bytes(self, number: int) -> bytes | None:
@@ -170,7 +258,7 @@ class PostgresReader:
         with explained():
             return self._connection.execute(query, values, binary=True).fetchall()
 
-    def _many(self, query: str) -> Iterator[Row]:
+    def _many(self, query: str, *values: Any) -> Iterator[Row]:
         """Give rows as they come, never all at once: there may be millions."""
         with (
             explained(),
@@ -178,7 +266,7 @@ class PostgresReader:
             self._connection.cursor("many", binary=True) as cursor,
         ):
             cursor.itersize = _ROWS_AT_ONCE
-            yield from cursor.execute(query)
+            yield from cursor.execute(query, values)
 
     def _bytes(self, query: str, key: bytes | int) -> bytes | None:
         rows = self._rows(query, key)
@@ -230,7 +318,8 @@ class PostgresStore(PostgresReader):
                     self._days.clear()
                     self._connection = _connect(self._conninfo)
                 return work()
-            except (errors.DeadlockDetected, errors.SerializationFailure) as fault:
+            except _GOT_IN_THE_WAY as fault:
+                self._days.clear()
                 if tries == _TRIES:
                     raise _in_words(fault) from fault
             except psycopg.OperationalError as fault:
@@ -241,12 +330,19 @@ class PostgresStore(PostgresReader):
         raise AssertionError
 
     def _keep(self, entries: Sequence[Entry], at: int) -> list[Fate]:
-        records = [entry for entry in entries if isinstance(entry, Sealed)]
-        self._open_days({day_of(at) for _ in records})
+        reports = [entry for entry in entries if isinstance(entry, Sealed) and isinstance(entry.claims, Claims)]
+        withdraws = any(
+            isinstance(entry, Recall) or (isinstance(entry, Sealed) and isinstance(entry.claims, Withdrawal))
+            for entry in entries
+        )
+        self._open_days({day_of(ends_at) for ends_at in (end_of(entry.claims, at) for entry in reports) if ends_at})
         with self._connection.transaction():
-            new = self._insert(records, at)
-            fates, refusals = self._judge(entries, new)
-            self._refuse(refusals, at)
+            self._connection.execute(_WITHDRAWING if withdraws else _BESIDE_WITHDRAWALS)
+            new = self._insert(reports, at)
+            held = self._held(entries, new)
+            fates = [self._settle(entry, new, held, at) for entry in entries]
+            refusals = [refusal_for(entry, fate) for entry, fate in zip(entries, fates, strict=True)]
+            self._refuse([refusal for refusal in refusals if refusal is not None], at)
             self._hear([entry for entry in entries if isinstance(entry, Heard)], at)
         return fates
 
@@ -255,59 +351,97 @@ class PostgresStore(PostgresReader):
             self._connection.execute("SELECT open_day(%s)", (day,))
             self._days.add(day)
 
-    def _insert(self, records: Sequence[Sealed], at: int) -> set[Key]:
-        """Store what is new; return what was."""
-        if not records:
-            return set()
-        new = set(insert_records(self._connection, records, at))
-        first = {_key(entry): entry for entry in records if _key(entry) in new}
-        copy_sealed(self._connection, list(first.values()), at)
+    def _insert(self, reports: Sequence[Sealed], at: int) -> dict[Key, Fate]:
+        """Store what is new; say what becomes of it."""
+        if not reports:
+            return {}
+        because = self._because(reports, at)
+        stored = insert_records(self._connection, reports, because, at)
+        new = {key: fate_of_record(why) for key, why in stored}
+        first = {_key(entry): entry for entry in reports if _key(entry) in new}
+        copy_sealed(self._connection, [entry for key, entry in first.items() if new[key] is Fate.STORED], at)
         if new:
-            stored = ([entry.sha256 for entry in first.values()], [entry.topic for entry in first.values()])
-            self._connection.execute(_RELEASE, stored)
+            released = ([entry.sha256 for entry in first.values()], [entry.topic for entry in first.values()])
+            self._connection.execute(_RELEASE, released)
         return new
 
-    def _judge(self, entries: Sequence[Entry], new: set[Key]) -> tuple[list[Fate], list[Refusal]]:
-        """Say what becomes of each entry, once the new records are in; and what goes to quarantine."""
-        held = self._held(entries, new)
-        fates: list[Fate] = []
-        refusals: list[Refusal] = []
-        for entry in entries:
-            match entry:
-                case Sealed() if _key(entry) in new:
-                    new.remove(_key(entry))  # the same bytes again are a duplicate
-                    fates.append(Fate.STORED)
-                case Sealed() if _key(entry) in held:
-                    fates.append(Fate.DUPLICATE)
-                case Sealed():
-                    taken = "its record id, or its place in the chain, is taken by other bytes"
-                    refusals.append(Refusal(entry.topic, entry.raw, entry.sha256, ReplayError.code, taken))
-                    fates.append(Fate.REPLAYED)
-                case Refusal(duplicate_if_held=True) if (entry.record_id, entry.sha256) in held:
-                    fates.append(Fate.DUPLICATE)
-                case Refusal():
-                    refusals.append(entry)
-                    fates.append(Fate.REFUSED)
-                case Heard():
-                    fates.append(Fate.HEARD)
-        return fates, refusals
+    def _because(self, reports: Sequence[Sealed], at: int) -> list[str | None]:
+        """Say of each report why it is not kept, if it isn't."""
+        ids = [entry.claims.record_id for entry in reports]
+        recalled = set(self._connection.execute(_RECALLED, (ids,), binary=True).fetchall())
+        return [
+            WITHDRAWN
+            if (*_held_key(entry), entry.claims.epoch, entry.claims.seq) in recalled
+            else EXPIRED
+            if is_past(entry.claims, at)
+            else None
+            for entry in reports
+        ]
 
-    def _held(self, entries: Sequence[Entry], new: set[Key]) -> set[Key]:
-        """Find which of the entries' bytes are in the ledger."""
-        asked = [entry.claims.record_id for entry in entries if isinstance(entry, Sealed) and _key(entry) not in new]
+    def _settle(self, entry: Entry, new: dict[Key, Fate], held: Mapping[Held, Fate], at: int) -> Fate:
+        """Say what becomes of an entry, once the new reports are in; take back what it takes back."""
+        match entry:
+            case Sealed() if isinstance(entry.claims, Withdrawal):
+                return self._take_back(entry, entry.claims, at)
+            case Sealed() if _key(entry) in new:
+                return new.pop(_key(entry))  # the same bytes again in this batch are among the held
+            case Sealed():
+                return held.get(_held_key(entry), Fate.REPLAYED)
+            case Refusal():
+                known = entry.claims is not None and entry.duplicate_if_held
+                return held.get(_held_key(entry), Fate.REFUSED) if known else Fate.REFUSED
+            case Heard():
+                return Fate.HEARD
+            case Recall(raw, content):
+                return self._erase(content.kiosk, content.withdraws, raw, at)
+
+    def _held(self, entries: Sequence[Entry], new: Mapping[Key, Fate]) -> dict[Held, Fate]:
+        """Find what became before of the bytes that are not new."""
+        times = Counter(_key(entry) for entry in entries if isinstance(entry, Sealed))
+        asked = [key[0] for key, count in times.items() if count > 1 or key not in new]
         asked += [
-            entry.record_id
+            entry.claims.record_id
             for entry in entries
-            if isinstance(entry, Refusal) and entry.duplicate_if_held and entry.record_id is not None
+            if isinstance(entry, Refusal) and entry.duplicate_if_held and entry.claims
         ]
         if not asked:
-            return set(new)
-        return new | set(self._connection.execute(_HOLDS, (asked,), binary=True).fetchall())
+            return {}
+        rows = self._connection.execute(_HELD, (asked,), binary=True).fetchall()
+        return {(record_id, sha256, kiosk): held_fate(because) for record_id, sha256, kiosk, because in rows}
+
+    def _take_back(self, entry: Sealed, claims: Withdrawal, at: int) -> Fate:
+        """Keep a withdrawal and erase what it takes back, or neither."""
+        with self._connection.transaction():
+            new = bool(insert_records(self._connection, [entry], [None], at))
+            fate = Fate.REPLAYED
+            if new or _held_key(entry) in self._held([entry], {}):
+                fate = self._erase(claims.kiosk, claims.withdraws, None, at)
+            if fate in REFUSALS:
+                raise psycopg.Rollback  # to before this withdrawal
+            self._connection.execute(_RELEASE, ([entry.sha256], [entry.topic]))
+        return fate if new else again(fate)
+
+    def _erase(self, kiosk: str, named: Withdrawn, withdrawal: bytes | None, at: int) -> Fate:
+        """Erase what a withdrawal names, or make it known that it will not be kept."""
+        found = self._connection.execute(_NAMED, (named.record_id,), binary=True).fetchone()
+        fate = fate_of_withdrawal(kiosk, named, found)
+        if fate is Fate.ERASED:
+            self._connection.execute(_ERASE, (at, WITHDRAWN, withdrawal, named.record_id))
+            self._connection.execute(_ERASE_BYTES, (named.record_id, named.record_id))
+        elif fate is Fate.NOT_HELD:
+            place = (kiosk, named.record_id, named.sha256, named.epoch, named.seq)
+            self._connection.execute(_RECALL, (*place, at, withdrawal))
+        if fate not in REFUSALS:
+            self._connection.execute("DELETE FROM quarantine WHERE sha256 = %s", (named.sha256,))
+        return fate
 
     def _refuse(self, refusals: Sequence[Refusal], at: int) -> None:
         times = Counter((refusal.sha256, refusal.topic) for refusal in refusals)
         latest = {(refusal.sha256, refusal.topic): refusal for refusal in refusals}
-        rows = [(r.sha256, r.topic, r.reason, r.explanation, at, at, times[key], r.raw) for key, r in latest.items()]
+        rows = [
+            (r.sha256, r.topic, r.reason, r.explanation, at, at, times[key], end_of_refused(r, at), r.raw)
+            for key, r in latest.items()
+        ]
         self._each(_QUARANTINE, rows)
 
     def _hear(self, heard: Sequence[Heard], at: int) -> None:
@@ -326,30 +460,77 @@ class PostgresStore(PostgresReader):
                 cursor.executemany(query, rows)
 
 
-def insert_records(connection: psycopg.Connection, records: Sequence[Sealed], at: int) -> list[Key]:
-    """Write records into the ledger, without their bytes; return those that were new."""
-    columns = [list(column) for column in zip(*(_row(entry, at) for entry in records), strict=True)]
-    return connection.execute(_INSERT_RECORDS, columns, binary=True).fetchall()
+class PostgresKeeper:
+    """Erases what has ended, a day's partition after the other; connected as the owner of the schema."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+
+    def erase_ended(self, at: int) -> Erasure:
+        """Erase what ended on days that are over at `at`, and the entries of the quarantine whose end has come."""
+        today = day_of(at)
+        with explained(), self._connection.transaction():
+            self._connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_S}s'")
+            records = self._connection.execute(_ERASE_ENDED, (at, EXPIRED, today)).rowcount
+            for (partition,) in self._connection.execute(_PARTITIONS, (f"sealed_{today:%Y%m%d}",)).fetchall():
+                self._connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(partition)))
+            quarantined = self._connection.execute("DELETE FROM quarantine WHERE ends_at <= %s", (at,)).rowcount
+        return Erasure(records, quarantined)
+
+    def __enter__(self) -> Self:
+        """Use it in a `with` statement."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self._connection.close()
 
 
-def copy_sealed(connection: psycopg.Connection, records: Sequence[Sealed], at: int) -> None:
-    """Write the sealed bytes of records."""
+def insert_records(
+    connection: psycopg.Connection, records: Sequence[Sealed], because: Sequence[str | None], at: int
+) -> list[tuple[Key, str | None]]:
+    """Write records into the ledger, without their bytes; return those that were new, each with why it isn't kept."""
+    rows = [_row(entry, why, at) for entry, why in zip(records, because, strict=True)]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    new = connection.execute(_INSERT_RECORDS, columns, binary=True).fetchall()
+    return [((record_id, sha256), why) for record_id, sha256, why in new]
+
+
+def copy_sealed(connection: psycopg.Connection, reports: Sequence[Sealed], at: int) -> None:
+    """Write the sealed bytes of reports."""
+    if not reports:
+        return
     with connection.cursor() as cursor, cursor.copy(_COPY_SEALED) as copy:
         copy.set_types(("date", "bytea", "bytea"))
-        for entry in records:
-            copy.write_row((day_of(at), entry.claims.record_id, entry.raw))
+        for entry in reports:
+            copy.write_row((_last_day(entry, at), entry.claims.record_id, entry.raw))
 
 
-def _row(entry: Sealed, at: int) -> Row:
+def _row(entry: Sealed, because: str | None, at: int) -> Row:
     claims = entry.claims
+    withdrawal = (claims.withdraws.record_id, entry.raw) if isinstance(claims, Withdrawal) else (None, None)
     return (
         *(claims.record_id, claims.kiosk, claims.epoch, claims.seq, claims.previous, entry.sha256),
-        *(claims.issued_at, at, day_of(at), len(entry.raw)),
+        *(claims.issued_at, at, end_of(claims, at), _last_day(entry, at), len(entry.raw)),
+        *withdrawal,
+        *(at if because else None, because),
     )
+
+
+def _last_day(entry: Sealed, at: int) -> date | None:
+    ends_at = end_of(entry.claims, at)
+    return None if ends_at is None else day_of(ends_at)
 
 
 def _key(entry: Sealed) -> Key:
     return entry.claims.record_id, entry.sha256
+
+
+def _held_key(entry: Sealed | Refusal) -> Held:
+    assert entry.claims is not None
+    return entry.claims.record_id, entry.sha256, entry.claims.kiosk
 
 
 def day_of(seconds: int) -> date:

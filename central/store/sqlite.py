@@ -13,9 +13,34 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from central.store.port import Fate, Heard, Kept, LatestStatus, Link, Quarantined, Refusal, Sealed
-from edge_agent.errors import ReplayError, StoreError
+from central.store.port import (
+    Erasure,
+    Fate,
+    Heard,
+    Kept,
+    LatestStatus,
+    Link,
+    Quarantined,
+    Recall,
+    Refusal,
+    Sealed,
+    Tombstone,
+)
+from central.store.rules import (
+    REFUSALS,
+    again,
+    end_of,
+    end_of_refused,
+    fate_of_record,
+    fate_of_withdrawal,
+    held_fate,
+    is_past,
+    refusal_for,
+)
+from edge_agent.errors import StoreError
 from edge_agent.files import OWNER_ONLY
+from edge_agent.wire.receipts import EXPIRED, WITHDRAWN
+from edge_agent.wire.withdrawal import Withdrawal
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -24,12 +49,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from central.store.port import Entry
+    from edge_agent.wire.withdrawal import Withdrawn
 
-VERSION: Final = 1
+VERSION: Final = 2
 _APPLICATION: Final = 0x48574D49  # 'HWMI': the file says what it is
 _WAIT_S: Final = 10.0
 
-# `number` grows with every arrival. The bytes stand last in each row, so that reading the rest leaves them alone.
+# `number` grows with every arrival. The bytes stand last in each row, so that reading the rest leaves them alone; they
+# are NULL in a tombstone.
 _SCHEMA: Final = """
 CREATE TABLE records (
     number     INTEGER PRIMARY KEY,
@@ -41,8 +68,23 @@ CREATE TABLE records (
     sha256     BLOB NOT NULL,
     issued_at  INTEGER NOT NULL,
     arrived_at INTEGER NOT NULL,
-    sealed     BLOB NOT NULL,
+    ends_at    INTEGER,
+    withdraws  BLOB,
+    erased_at  INTEGER,
+    because    TEXT,
+    withdrawal BLOB,
+    sealed     BLOB,
     UNIQUE (kiosk, epoch, seq)
+) STRICT;
+CREATE TABLE recalled (  -- before it came
+    kiosk      TEXT NOT NULL,
+    record_id  BLOB NOT NULL,
+    sha256     BLOB NOT NULL,
+    epoch      BLOB NOT NULL,
+    seq        INTEGER NOT NULL,
+    at         INTEGER NOT NULL,
+    withdrawal BLOB,
+    PRIMARY KEY (kiosk, record_id, sha256, epoch, seq)
 ) STRICT;
 CREATE TABLE quarantine (
     number      INTEGER PRIMARY KEY,
@@ -53,6 +95,7 @@ CREATE TABLE quarantine (
     first_at    INTEGER NOT NULL,
     last_at     INTEGER NOT NULL,
     arrivals    INTEGER NOT NULL,
+    ends_at     INTEGER NOT NULL,
     bytes       BLOB NOT NULL,
     UNIQUE (sha256, topic)
 ) STRICT;
@@ -73,15 +116,34 @@ CREATE TABLE floors (document TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT
 """
 
 INSERT_RECORD: Final = """
-INSERT INTO records (record_id, kiosk, epoch, seq, previous, sha256, issued_at, arrived_at, sealed)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+INSERT INTO records (record_id, kiosk, epoch, seq, previous, sha256, issued_at, arrived_at, ends_at, withdraws,
+                     erased_at, because, sealed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_KEPT: Final = "SELECT record_id, kiosk, issued_at, arrived_at, sha256, length(sealed), ends_at, withdraws FROM records"
+_TOMBSTONE: Final = (
+    "SELECT record_id, kiosk, issued_at, arrived_at, ends_at, erased_at, because, withdrawal FROM records"
+)
+_RECALL: Final = """
+INSERT INTO recalled (kiosk, record_id, sha256, epoch, seq, at, withdrawal)
+VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_RECALLED: Final = "SELECT 1 FROM recalled WHERE kiosk = ? AND record_id = ? AND sha256 = ? AND epoch = ? AND seq = ?"
+_NEVER_CAME: Final = """
+FROM recalled r WHERE NOT EXISTS (SELECT 1 FROM records s WHERE s.record_id = r.record_id AND s.kiosk = r.kiosk)
+"""
+_ERASE: Final = """
+UPDATE records SET sealed = NULL, erased_at = ?, because = ?, withdrawal = ? WHERE record_id = ? AND erased_at IS NULL
+"""
+_ERASE_ENDED: Final = """
+UPDATE records SET sealed = NULL, erased_at = ?1, because = ?2 WHERE ends_at <= ?1 AND erased_at IS NULL
 """
 _QUARANTINE: Final = """
-INSERT INTO quarantine (sha256, topic, reason, explanation, first_at, last_at, arrivals, bytes)
-VALUES (?1, ?2, ?3, ?4, ?5, ?5, 1, ?6)
+INSERT INTO quarantine (sha256, topic, reason, explanation, first_at, last_at, arrivals, ends_at, bytes)
+VALUES (?1, ?2, ?3, ?4, ?5, ?5, 1, ?6, ?7)
 ON CONFLICT (sha256, topic) DO UPDATE SET
     reason = excluded.reason, explanation = excluded.explanation,
-    last_at = excluded.last_at, arrivals = arrivals + 1
+    last_at = excluded.last_at, arrivals = arrivals + 1, ends_at = excluded.ends_at
 """
 _RELEASE: Final = "DELETE FROM quarantine WHERE sha256 = ? AND topic = ?"
 _HEAR: Final = """
@@ -112,6 +174,7 @@ def connect(path: Path) -> sqlite3.Connection:
             _check(path, connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only let go of
         if not tables:
             pragmas = f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {VERSION};"
             connection.executescript(f"BEGIN; {_SCHEMA} {pragmas} COMMIT;")
@@ -154,12 +217,29 @@ class SqliteReader:
         self._resources = resources
 
     def records(self) -> Iterator[Kept]:
-        """Go through all records, in the order of their arrival."""
-        query = "SELECT record_id, kiosk, issued_at, arrived_at, sha256, length(sealed) FROM records ORDER BY number"
-        yield from (Kept(*row) for row in self._rows(query))
+        """Go through all records that are not erased, in the order of their arrival."""
+        yield from (Kept(*row) for row in self._rows(f"{_KEPT} WHERE erased_at IS NULL ORDER BY number"))
+
+    def tombstones(self) -> Iterator[Tombstone]:
+        """Go through what stays of erased records, in the order of the records' arrival."""
+        never_came = f"SELECT record_id, kiosk, NULL, NULL, NULL, at, ?, withdrawal {_NEVER_CAME}"
+        yield from (Tombstone(*row) for row in self._rows(f"{_TOMBSTONE} WHERE erased_at IS NOT NULL ORDER BY number"))
+        yield from (Tombstone(*row) for row in self._rows(never_came, WITHDRAWN))
+
+    def ended(self, at: int) -> Iterator[Kept]:
+        """Go through the records whose end has come at `at`."""
+        query = f"{_KEPT} WHERE ends_at <= ? AND erased_at IS NULL ORDER BY number"
+        yield from (Kept(*row) for row in self._rows(query, at))
+
+    def find(self, record_id: bytes) -> Kept | Tombstone | None:
+        """Find a record, or what stays of it; None when it was never here."""
+        for query, kind in ((f"{_KEPT} WHERE erased_at IS NULL", Kept), (f"{_TOMBSTONE} WHERE erased_at", Tombstone)):
+            for row in self._rows(f"{query} AND record_id = ?", record_id):
+                return kind(*row)
+        return None
 
     def sealed(self, record_id: bytes) -> bytes | None:
-        """Give a record's sealed bytes, None when there is no such record."""
+        """Give a record's bytes, None when there are none."""
         return self._bytes("SELECT sealed FROM records WHERE record_id = ?", record_id)
 
     def kiosks(self) -> list[str]:
@@ -170,8 +250,9 @@ class SqliteReader:
 
     def chain(self, kiosk: str) -> list[Link]:
         """Give the places of a kiosk's records, in the order of their arrival."""
-        query = "SELECT epoch, seq, previous, sha256 FROM records WHERE kiosk = ? ORDER BY number"
-        return [Link(*row) for row in self._rows(query, kiosk)]
+        came = "SELECT epoch, seq, previous, sha256 FROM records WHERE kiosk = ? ORDER BY number"
+        never_came = f"SELECT epoch, seq, NULL, sha256 {_NEVER_CAME} AND kiosk = ?"
+        return [Link(*row) for query in (came, never_came) for row in self._rows(query, kiosk)]
 
     def reach(self, kiosk: str) -> Mapping[bytes, int]:
         """Give the highest sequence number that the kiosk has vouched for, by epoch."""
@@ -179,8 +260,8 @@ class SqliteReader:
 
     def quarantined(self) -> Iterator[Quarantined]:
         """Go through the quarantine, in the order of first arrival."""
-        query = """SELECT number, topic, sha256, reason, explanation, first_at, last_at, arrivals, length(bytes)
-                   FROM quarantine ORDER BY number"""
+        query = """SELECT number, topic, sha256, reason, explanation, first_at, last_at, arrivals, length(bytes),
+                          ends_at FROM quarantine ORDER BY number"""
         yield from (Quarantined(*row) for row in self._rows(query))
 
     def quarantined_bytes(self, number: int) -> bytes | None:
@@ -223,6 +304,7 @@ class SqliteStore(SqliteReader):
         super().__init__(path, connection, resources)
         self._disk = resources.enter_context(ThreadPoolExecutor(1, thread_name_prefix="store"))
         self._last: Future[list[Fate]] | None = None
+        self._erased = False  # whether the batch in hand takes something back
 
     def commit(self, entries: Sequence[Entry], at: int) -> Future[list[Fate]]:
         """Begin to keep all entries, or none; the result says what became of each, in order. See the port."""
@@ -244,32 +326,76 @@ class SqliteStore(SqliteReader):
         with _explained(self._path):
             self._connection.execute(_RAISE_FLOOR, (document, version))
 
+    def erase_ended(self, at: int) -> Erasure:
+        """Erase the bytes of every record and every entry of the quarantine whose end has come at `at`."""
+        self._wait()
+        with _explained(self._path), self._undone_by_a_fault():
+            self._connection.execute("BEGIN IMMEDIATE")
+            records = self._connection.execute(_ERASE_ENDED, (at, EXPIRED)).rowcount
+            quarantined = self._connection.execute("DELETE FROM quarantine WHERE ends_at <= ?", (at,)).rowcount
+            self._connection.execute("COMMIT")
+            if records or quarantined:
+                self._overwrite()
+        return Erasure(records, quarantined)
+
     def _keep(self, entry: Entry, at: int) -> Fate:
+        fate = self._settle(entry, at)
+        refusal = refusal_for(entry, fate)
+        if refusal is not None:
+            self._quarantine(refusal, at)
+        return fate
+
+    def _settle(self, entry: Entry, at: int) -> Fate:
         match entry:
+            case Sealed() if isinstance(entry.claims, Withdrawal):
+                return self._take_back(entry, entry.claims, at)
             case Sealed():
                 return self._store(entry, at)
             case Refusal():
-                return self._refuse(entry, at)
+                known = entry.claims is not None and entry.duplicate_if_held
+                return (self._held(entry) if known else None) or Fate.REFUSED
             case Heard():
                 return self._hear(entry, at)
+            case Recall(raw, content):
+                return self._erase(content.kiosk, content.withdraws, raw, at)
 
     def _store(self, entry: Sealed, at: int) -> Fate:
-        if self._connection.execute(INSERT_RECORD, row_of(entry, at)).rowcount == 1:
-            self._connection.execute(
-                "DELETE FROM quarantine WHERE sha256 = ? AND topic = ?", (entry.sha256, entry.topic)
-            )
-            return Fate.STORED
-        if self._holds(entry.claims.record_id, entry.sha256):
-            return Fate.DUPLICATE
-        taken = "its record id, or its place in the chain, is taken by other bytes"
-        self._quarantine(Refusal(entry.topic, entry.raw, entry.sha256, ReplayError.code, taken), at)
-        return Fate.REPLAYED
+        claims = entry.claims
+        named = (claims.kiosk, claims.record_id, entry.sha256, claims.epoch, claims.seq)
+        taken_back = self._connection.execute(_RECALLED, named).fetchone() is not None
+        because = WITHDRAWN if taken_back else EXPIRED if is_past(claims, at) else None
+        if self._connection.execute(INSERT_RECORD, row_of(entry, at, because)).rowcount == 1:
+            self._connection.execute(_RELEASE, (entry.sha256, entry.topic))
+            return fate_of_record(because)
+        return self._held(entry) or Fate.REPLAYED
 
-    def _refuse(self, entry: Refusal, at: int) -> Fate:
-        if entry.duplicate_if_held and entry.record_id and self._holds(entry.record_id, entry.sha256):
-            return Fate.DUPLICATE
-        self._quarantine(entry, at)
-        return Fate.REFUSED
+    def _take_back(self, entry: Sealed, claims: Withdrawal, at: int) -> Fate:
+        """Keep a withdrawal and erase what it takes back, or neither."""
+        self._connection.execute("SAVEPOINT withdrawal")
+        new = self._connection.execute(INSERT_RECORD, row_of(entry, at)).rowcount == 1
+        fate = Fate.REPLAYED
+        if new or self._held(entry):
+            fate = self._erase(claims.kiosk, claims.withdraws, None, at)
+        if fate in REFUSALS:
+            self._connection.execute("ROLLBACK TO withdrawal")
+        else:
+            self._connection.execute(_RELEASE, (entry.sha256, entry.topic))
+        self._connection.execute("RELEASE withdrawal")
+        return fate if new else again(fate)
+
+    def _erase(self, kiosk: str, named: Withdrawn, withdrawal: bytes | None, at: int) -> Fate:
+        """Erase what a withdrawal names, or make it known that it will not be kept."""
+        query = "SELECT kiosk, sha256, epoch, seq, withdraws FROM records WHERE record_id = ?"
+        fate = fate_of_withdrawal(kiosk, named, self._connection.execute(query, (named.record_id,)).fetchone())
+        if fate is Fate.ERASED:
+            self._connection.execute(_ERASE, (at, WITHDRAWN, withdrawal, named.record_id))
+        elif fate is Fate.NOT_HELD:
+            place = (kiosk, named.record_id, named.sha256, named.epoch, named.seq)
+            self._connection.execute(_RECALL, (*place, at, withdrawal))
+        if fate not in REFUSALS:
+            self._connection.execute("DELETE FROM quarantine WHERE sha256 = ?", (named.sha256,))
+            self._erased = True
+        return fate
 
     def _hear(self, entry: Heard, at: int) -> Fate:
         self._connection.execute(_HEAR, (entry.kiosk, entry.online, at, entry.doubt, entry.message))
@@ -280,12 +406,23 @@ class SqliteStore(SqliteReader):
     def _quarantine(self, refusal: Refusal, at: int) -> None:
         self._connection.execute(
             _QUARANTINE,
-            (refusal.sha256, refusal.topic, refusal.reason, refusal.explanation, at, refusal.raw),
+            (
+                *(refusal.sha256, refusal.topic, refusal.reason, refusal.explanation, at),
+                *(end_of_refused(refusal, at), refusal.raw),
+            ),
         )
 
-    def _holds(self, record_id: bytes, sha256: bytes) -> bool:
-        query = "SELECT 1 FROM records WHERE record_id = ? AND sha256 = ?"
-        return self._connection.execute(query, (record_id, sha256)).fetchone() is not None
+    def _held(self, entry: Sealed | Refusal) -> Fate | None:
+        """Say what became of these bytes before, None when they were never here."""
+        assert entry.claims is not None
+        query = "SELECT because FROM records WHERE record_id = ? AND sha256 = ? AND kiosk = ?"
+        key = (entry.claims.record_id, entry.sha256, entry.claims.kiosk)
+        found = self._connection.execute(query, key).fetchone()
+        return None if found is None else held_fate(found[0])
+
+    def _overwrite(self) -> None:
+        """Let what was erased vanish from the WAL too; where a reader holds on to it, the next commits will."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _wait(self) -> None:
         """Wait for the commit before; raise its StoreError, if it failed."""
@@ -295,6 +432,9 @@ class SqliteStore(SqliteReader):
     def _finish(self, fates: list[Fate]) -> list[Fate]:
         with _explained(self._path), self._undone_by_a_fault():
             self._connection.execute("COMMIT")
+            if self._erased:
+                self._overwrite()
+                self._erased = False
         return fates
 
     @contextmanager
@@ -307,19 +447,14 @@ class SqliteStore(SqliteReader):
             raise
 
 
-def row_of(entry: Sealed, at: int) -> tuple[bytes, str, bytes, int, bytes, bytes, int, int, bytes]:
-    """Give the values for INSERT_RECORD."""
+def row_of(entry: Sealed, at: int, because: str | None = None) -> tuple[bytes | str | int | None, ...]:
+    """Give the values for INSERT_RECORD. `because` says why it is not kept: what stays then is a tombstone."""
     claims = entry.claims
+    withdraws = claims.withdraws.record_id if isinstance(claims, Withdrawal) else None
+    erased = (None, None, entry.raw) if because is None else (at, because, None)
     return (
-        claims.record_id,
-        claims.kiosk,
-        claims.epoch,
-        claims.seq,
-        claims.previous,
-        entry.sha256,
-        claims.issued_at,
-        at,
-        entry.raw,
+        *(claims.record_id, claims.kiosk, claims.epoch, claims.seq, claims.previous, entry.sha256),
+        *(claims.issued_at, at, end_of(claims, at), withdraws, *erased),
     )
 
 

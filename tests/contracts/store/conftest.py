@@ -16,7 +16,7 @@ from tests.support.postgres import DESK, INTAKE, Postgres
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from central.store.port import Reader, Store
+    from central.store.port import Keeper, Reader, Store
 
 
 @dataclass
@@ -25,6 +25,7 @@ class Place:
 
     store: Callable[[], Store]
     reader: Callable[[], Reader]
+    keeper: Callable[[], Keeper]
     nothing: Callable[[], Reader]  # reads where no store is
 
 
@@ -33,6 +34,7 @@ def in_sqlite(request) -> Place:
     return Place(
         store=lambda: sqlite.open_store(path),
         reader=lambda: sqlite.open_reader(path),
+        keeper=lambda: sqlite.open_store(path),
         nothing=lambda: sqlite.open_reader(path),
     )
 
@@ -43,6 +45,7 @@ def in_postgres(request) -> Place:
     return Place(
         store=lambda: postgres.open_store(server.conninfo(database, INTAKE)),
         reader=lambda: postgres.open_reader(server.conninfo(database, INTAKE)),
+        keeper=lambda: postgres.open_keeper(server.conninfo(database)),
         nothing=lambda: postgres.open_reader(server.conninfo(server.empty_database(), DESK)),
     )
 

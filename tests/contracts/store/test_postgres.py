@@ -10,12 +10,10 @@ from psycopg import errors
 
 from central.store import migrations
 from central.store.port import Fate, Heard, Reach
-from central.store.postgres import REVISION, open_reader, open_store
+from central.store.postgres import REVISION, open_keeper, open_reader, open_store
 from edge_agent.errors import StoreError
-from tests.contracts.store.entries import AT, commit, refusal, sealed
+from tests.contracts.store.entries import AT, DAY, commit, refusal, sealed, withdrawal
 from tests.support.postgres import DESK, INTAKE, OWNER, Postgres
-
-DAY = 86_400
 
 
 @pytest.fixture
@@ -196,3 +194,46 @@ def test_a_server_that_stays_away_is_a_fault_with_a_next_step():
             commit(store, sealed())
         assert fault.value.next_step
         store.close()
+
+
+# -- Ends --------------------------------------------------------------------------------------------------------------
+
+
+def partitions(server, database):
+    with psycopg.connect(server.conninfo(database)) as connection:
+        rows = connection.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent::regclass::text ~ 'sealed$'"
+        )
+        return sorted(name for (name,) in rows)
+
+
+@pytest.mark.red_line(11)
+def test_all_that_ended_on_a_day_goes_by_dropping_one_table(server, database, conninfo):
+    entries = [sealed(seq=seq, expires_at=AT + seq * DAY) for seq in (1, 2, 3)]
+    with open_store(conninfo) as store:
+        commit(store, *entries)
+    before = partitions(server, database)
+    with open_keeper(server.conninfo(database)) as keeper:
+        assert keeper.erase_ended(AT + 3 * DAY).records == 2
+    assert (len(before), partitions(server, database)) == (3, before[2:])
+
+
+def test_a_day_that_was_dropped_comes_back_when_an_intake_still_needs_it(server, database, conninfo):
+    with open_store(conninfo) as store:
+        commit(store, sealed(seq=1, expires_at=AT + DAY))
+        with open_keeper(server.conninfo(database)) as keeper:
+            keeper.erase_ended(AT + 3 * DAY)
+        assert commit(store, sealed(seq=2, expires_at=AT + DAY)) == [Fate.STORED], "its clock is behind"
+
+
+@pytest.mark.red_line(11)
+def test_a_record_and_its_withdrawal_at_two_intakes_at_once_leave_a_tombstone_alone(conninfo):
+    with open_store(conninfo) as one, open_store(conninfo) as other:
+        for seq in range(1, 40, 2):
+            entry = sealed(seq=seq)
+            stored = one.commit([entry], AT)
+            taken = other.commit([withdrawal(entry, seq + 1)], AT)
+            told = (stored.result()[0], taken.result()[0])
+            assert told in {(Fate.STORED, Fate.ERASED), (Fate.WITHDRAWN, Fate.NOT_HELD)}
+            assert one.sealed(entry.claims.record_id) is None
+        assert len(list(one.tombstones())) == 20

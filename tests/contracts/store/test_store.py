@@ -3,7 +3,7 @@ import pytest
 from central.store.port import Fate, Heard, Kept, Link, Reach
 from edge_agent.errors import StoreError
 from edge_agent.wire.sealing import FIRST_IN_CHAIN
-from tests.contracts.store.entries import AT, EPOCH, commit, refusal, sealed
+from tests.contracts.store.entries import AT, END, EPOCH, commit, refusal, sealed
 
 
 def numbers(store):
@@ -19,7 +19,9 @@ def test_a_record_is_found_again_after_a_restart(place):
         assert commit(store, entry) == [Fate.STORED]
     with place.store() as store:
         assert store.sealed(entry.claims.record_id) == entry.raw
-        assert list(store.records()) == [Kept(entry.claims.record_id, "k1", AT - 5, AT, entry.sha256, len(entry.raw))]
+        assert list(store.records()) == [
+            Kept(entry.claims.record_id, "k1", AT - 5, AT, entry.sha256, len(entry.raw), END)
+        ]
 
 
 def test_a_record_that_was_never_stored_is_not_found(store):
@@ -133,7 +135,7 @@ def test_quarantine_ends_when_the_bytes_are_stored_after_all(store):
 
 def test_what_is_only_acceptable_when_held_is_a_duplicate_when_it_is(store):
     entry = sealed()
-    late = refusal(entry.raw, entry.topic, "revoked", record_id=entry.claims.record_id, duplicate_if_held=True)
+    late = refusal(entry.raw, entry.topic, "revoked", claims=entry.claims, duplicate_if_held=True)
     assert commit(store, late) == [Fate.REFUSED]
     assert commit(store, entry, late) == [Fate.STORED, Fate.DUPLICATE]
     assert numbers(store) == []
@@ -141,7 +143,7 @@ def test_what_is_only_acceptable_when_held_is_a_duplicate_when_it_is(store):
 
 def test_other_bytes_under_a_held_id_are_no_duplicate(store):
     entry = sealed()
-    late = refusal(b"other", entry.topic, "revoked", record_id=entry.claims.record_id, duplicate_if_held=True)
+    late = refusal(b"other", entry.topic, "revoked", claims=entry.claims, duplicate_if_held=True)
     assert commit(store, entry, late) == [Fate.STORED, Fate.REFUSED]
 
 

@@ -2,6 +2,7 @@ import hashlib
 
 import pytest
 
+from central.intake.chain import examine
 from central.intake.core import Arrival, Intake, answer, judge
 from central.store.port import Fate, Heard, Reach, Refusal, Sealed
 from central.store.sqlite import open_store
@@ -9,6 +10,7 @@ from central.trust import Floor, LiveTrust
 from edge_agent.errors import StoreError
 from edge_agent.wire import receipts
 from edge_agent.wire.receipts import Outcome
+from edge_agent.wire.sealing import parse_record
 from edge_agent.wire.topics import Channel
 from tests.unit.central.world import NOW, Fleet, Kiosk
 
@@ -116,12 +118,35 @@ def test_more_records_than_one_receipt_holds_are_answered_by_several(k1, fleet):
     ]
 
 
-def test_a_withdrawal_is_a_record_of_its_kiosks_chain(work, k1):
-    work.take((k1.topic(), k1.next()))
-    raw = k1.take_back()
-    entry = work.take_one(k1.topic(), raw)
-    assert (entry.outcome, entry.sha256) == (Outcome.STORED, hashlib.sha256(raw).digest())
+@pytest.mark.red_line(11)
+def test_a_withdrawal_is_a_record_of_its_kiosks_chain_and_its_receipt_says_what_was_erased(work, k1):
+    record = k1.next()
+    work.take((k1.topic(), record))
+    (receipt,) = work.take((k1.topic(), k1.take_back()))
+    own, taken_back = receipt.entries
+    assert (own.outcome, own.reason) == (Outcome.STORED, None)
+    assert (taken_back.outcome, taken_back.reason) == (Outcome.ERASED, receipts.WITHDRAWN)
+    assert taken_back.sha256 == hashlib.sha256(record).digest()
     assert [link.seq for link in work.store.chain("k1")] == [1, 2]
+    assert examine(work.store.chain("k1"), {k1.epoch: 2}) == []
+
+
+@pytest.mark.red_line(11)
+def test_a_record_that_comes_after_its_withdrawal_is_not_kept_and_its_kiosk_may_let_go(work, k1):
+    record, taken_back = k1.next(), k1.take_back()
+    (receipt,) = work.take((k1.topic(), taken_back))
+    assert [entry.outcome for entry in receipt.entries] == [Outcome.STORED, Outcome.NOT_HELD]
+    assert examine(work.store.chain("k1"), {k1.epoch: 2}) == []
+    late = work.take_one(k1.topic(), record)
+    assert (late.outcome, late.reason, late.lets_go) == (Outcome.ERASED, receipts.WITHDRAWN, True)
+    assert [kept.withdraws for kept in work.store.records()] == [parse_record(record).claims.record_id]
+    assert examine(work.store.chain("k1"), {k1.epoch: 2}) == []
+
+
+def test_a_record_that_has_ended_on_its_way_is_not_kept_and_says_so(work, k1):
+    receipt = work.take_one(k1.topic(), k1.next(issued_at=NOW - 10, expires_at=NOW - 1))
+    assert (receipt.outcome, receipt.reason, receipt.lets_go) == (Outcome.ERASED, receipts.EXPIRED, True)
+    assert list(work.store.records()) == []
 
 
 def test_a_withdrawal_that_another_kiosk_signed_is_refused(work, k1, k2):

@@ -34,11 +34,11 @@ class Desk:
         for private in (self.key, self.passphrase):
             private.chmod(0o600)
 
-    def keep(self, *records):
+    def keep(self, *records, at=NOW, fates=("stored",)):
         """Store records as the intake does; return the id of the last in hexadecimal."""
         entries = [judge(self.kiosk.topic(), raw, self.fleet.registry()) for raw in records]
         with open_store(self.store) as store:
-            assert set(store.commit(entries, NOW).result()) == {"stored"}
+            assert set(store.commit(entries, at).result()) == set(fates)
         return parse(records[-1]).claims.record_id.hex()
 
     def open(self, *words, key=None, entered=None):
@@ -139,7 +139,7 @@ def test_how_far_the_clock_can_be_believed_is_said_in_words(desk, quality, error
 @pytest.mark.red_line(11)
 def test_an_expired_record_says_so(desk):
     captured = report.Captured(utc=5, quality=ClockQuality.SYNCHRONISED, boot_id="boot", uptime_ms=4)
-    record_id = desk.keep(seal_report(desk.kiosk, a_report(captured=captured)))
+    record_id = desk.keep(seal_report(desk.kiosk, a_report(captured=captured)), at=9)
     assert "EXPIRED" in desk.open_stored(record_id).stdout
     assert json.loads(desk.open_stored(record_id, "--force", "--json").stdout)["expired"] is True
 
@@ -158,11 +158,25 @@ def test_a_record_by_a_clock_that_was_never_set_ends_counted_from_its_arrival(de
 
 def test_a_withdrawal_names_the_record_that_it_takes_back(desk):
     report_id = desk.keep(seal_report(desk.kiosk))
-    withdrawal_id = desk.keep(desk.kiosk.take_back())
+    withdrawal_id = desk.keep(desk.kiosk.take_back(), fates=("erased",))
     result = desk.open_stored(withdrawal_id)
     assert result.exit_code == 1
     assert f"it takes back record {report_id}" in result.stderr
     assert desk.left_behind() == []
+    listed = CliRunner().invoke(app, ["list", "--store", str(desk.store)]).stdout
+    assert f"{withdrawal_id}  takes back {report_id}" in listed
+
+
+@pytest.mark.red_line(11)
+@pytest.mark.parametrize("end", ["the person took it back", "what was consented to has ended"])
+def test_what_was_erased_can_not_be_opened_and_the_desk_says_why(desk, end):
+    record_id = desk.keep(seal_report(desk.kiosk))
+    if "took" in end:
+        desk.keep(desk.kiosk.take_back(), fates=("erased",))
+    else:
+        with open_store(desk.store) as store:
+            store.erase_ended(NOW + 1000 * 86_400)
+    assert_refused(desk, desk.open_stored(record_id), end, "Erase what you have of it")
 
 
 def test_scripts_get_one_line(desk):

@@ -44,9 +44,9 @@ def test_a_store_of_a_later_version_is_refused(tmp_path, opened):
     path = tmp_path / "store"
     open_store(path).close()
     with sqlite3.connect(path) as later:
-        later.execute("PRAGMA user_version = 2")
+        later.execute("PRAGMA user_version = 3")
     later.close()
-    with pytest.raises(StoreError, match="version 2"):
+    with pytest.raises(StoreError, match="version 3"):
         opened(path)
 
 

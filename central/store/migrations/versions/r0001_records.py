@@ -1,8 +1,9 @@
 """Records, quarantine, statuses; who may do what with them.
 
 `records` is the ledger: one small row for every record, for ever. The sealed bytes stand apart, in a partition for each
-day, so that they can go while their row stays. A partitioned table can promise uniqueness within a day alone: that is
-why the ledger, which promises it over all days, is none.
+day on which records end, so that all that ended on a day goes by dropping one table, while the rows stay as tombstones.
+A partitioned table can promise uniqueness within a day alone: that is why the ledger, which promises it over all days,
+is none.
 """
 
 from __future__ import annotations
@@ -27,8 +28,13 @@ CREATE TABLE records (
     sha256     bytea NOT NULL,
     issued_at  bigint NOT NULL,
     arrived_at bigint NOT NULL,
-    day        date NOT NULL,
+    ends_at    bigint,
+    day        date,      -- of ends_at, in UTC
     size       integer NOT NULL,
+    withdraws  bytea,
+    erased_at  bigint,
+    because    text,
+    withdrawal bytea,     -- signed: the record itself, or what a caseworker took it back with
     UNIQUE (kiosk, epoch, seq)
 );
 CREATE TABLE sealed (
@@ -39,6 +45,16 @@ CREATE TABLE sealed (
 ) PARTITION BY LIST (day);
 ALTER TABLE sealed ALTER bytes SET STORAGE EXTERNAL;  -- nobody can compress what is encrypted
 
+CREATE TABLE recalled (   -- before it came
+    kiosk      text COLLATE "C" NOT NULL,
+    record_id  bytea NOT NULL,
+    sha256     bytea NOT NULL,
+    epoch      bytea NOT NULL,
+    seq        bigint NOT NULL,
+    at         bigint NOT NULL,
+    withdrawal bytea,
+    PRIMARY KEY (record_id, kiosk, sha256, epoch, seq)
+);
 CREATE TABLE quarantine (
     number      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     sha256      bytea NOT NULL,
@@ -48,6 +64,7 @@ CREATE TABLE quarantine (
     first_at    bigint NOT NULL,
     last_at     bigint NOT NULL,
     arrivals    bigint NOT NULL,
+    ends_at     bigint NOT NULL,
     bytes       bytea NOT NULL,
     UNIQUE (sha256, topic)
 );
@@ -98,8 +115,10 @@ BEGIN
 END $$;
 GRANT USAGE ON SCHEMA homeward TO homeward_intake, homeward_desk;
 GRANT SELECT ON ALL TABLES IN SCHEMA homeward TO homeward_intake;
-GRANT SELECT ON homeward.alembic_version, homeward.records, homeward.sealed TO homeward_desk;
-GRANT INSERT ON homeward.records, homeward.sealed TO homeward_intake;
+GRANT SELECT ON homeward.alembic_version, homeward.records, homeward.sealed, homeward.recalled TO homeward_desk;
+GRANT INSERT ON homeward.records, homeward.sealed, homeward.recalled TO homeward_intake;
+GRANT UPDATE (erased_at, because, withdrawal) ON homeward.records TO homeward_intake;  -- of what is taken back
+GRANT DELETE ON homeward.sealed TO homeward_intake;
 GRANT INSERT, UPDATE, DELETE ON homeward.quarantine TO homeward_intake;
 GRANT INSERT, UPDATE ON homeward.statuses, homeward.reaches, homeward.floors TO homeward_intake;
 GRANT EXECUTE ON FUNCTION homeward.open_day TO homeward_intake;
