@@ -202,25 +202,27 @@ def answer(settled: Iterable[tuple[Entry, Fate]], at: int) -> list[Receipt]:
 
 def _words(entry: Sealed | Refusal, claims: Claims | Withdrawal, fate: Fate) -> list[receipts.Entry]:
     """Say what became of one record, and of the one that it takes back."""
+    outcome, reason = _outcome(entry, fate)
+    words = [receipts.Entry(record_id=claims.record_id, sha256=entry.sha256, outcome=outcome, reason=reason)]
+    if isinstance(entry, Sealed) and isinstance(claims, Withdrawal) and outcome is not Outcome.QUARANTINED:
+        words.append(taken_back(claims.withdraws, fate))
+    return words
 
-    def own(outcome: Outcome, reason: str | None = None) -> receipts.Entry:
-        return receipts.Entry(record_id=claims.record_id, sha256=entry.sha256, outcome=outcome, reason=reason)
 
-    match fate, entry, claims:
-        case ((Fate.STORED | Fate.DUPLICATE), _, _):
-            return [own(Outcome(fate.value))]
-        case ((Fate.WITHDRAWN | Fate.EXPIRED), _, _):
-            return [own(Outcome.ERASED, fate.value)]
-        case ((Fate.ERASED | Fate.NOT_HELD), _, Withdrawal()):
-            return [own(Outcome.STORED), taken_back(claims.withdraws, fate)]
-        case ((Fate.ERASED_AGAIN | Fate.NOT_HELD_AGAIN), _, Withdrawal()):
-            return [own(Outcome.DUPLICATE), taken_back(claims.withdraws, fate)]
-        case Fate.REFUSED, Refusal(), _:
-            return [own(Outcome.QUARANTINED, entry.reason)]
-        case Fate.FOREIGN, _, _:
-            return [own(Outcome.QUARANTINED, WrongSignerError.code)]
+def _outcome(entry: Sealed | Refusal, fate: Fate) -> tuple[Outcome, str | None]:
+    match fate, entry:
+        case ((Fate.STORED | Fate.ERASED | Fate.NOT_HELD), _):
+            return Outcome.STORED, None
+        case ((Fate.DUPLICATE | Fate.ERASED_AGAIN | Fate.NOT_HELD_AGAIN), _):
+            return Outcome.DUPLICATE, None
+        case ((Fate.WITHDRAWN | Fate.EXPIRED), _):
+            return Outcome.ERASED, fate.value
+        case Fate.REFUSED, Refusal(reason=reason):
+            return Outcome.QUARANTINED, reason
+        case Fate.FOREIGN, _:
+            return Outcome.QUARANTINED, WrongSignerError.code
         case _:
-            return [own(Outcome.QUARANTINED, ReplayError.code)]
+            return Outcome.QUARANTINED, ReplayError.code
 
 
 def taken_back(named: Withdrawn, fate: Fate) -> receipts.Entry:
