@@ -1,8 +1,9 @@
-"""Settings for a cluster of RabbitMQ 4: MQTT 5 over TLS 1.3, a user for each certificate, quorum queues.
+"""Settings for a cluster of RabbitMQ 4: MQTT 5 for kiosks and AMQP for intakes, over TLS 1.3, in quorum queues.
 
-Everybody logs in by certificate: no user here has a password, and AMQP, management and plain MQTT stay shut. An intake
-reads through its own MQTT session, whose queue is a quorum queue; a policy bounds it and keeps what could not be
-delivered. A queue that nobody reads is not declared: with reject-publish it would fill up and stop the whole fleet.
+Everybody logs in by certificate: no user here has a password, and management, plain MQTT and plain AMQP stay shut. What
+kiosks send goes into one queue, for which any number of intakes compete; what none of them acknowledges goes aside into
+a second one, from which an intake takes it into quarantine. A queue that is full refuses, and kiosks keep what they
+have.
 
 Ids are `[a-z0-9-]` and safe in a regular expression. RabbitMQ writes `/` of a topic as `.`.
 """
@@ -25,17 +26,38 @@ if TYPE_CHECKING:
 PLUGINS: Final = "[rabbitmq_mqtt,rabbitmq_auth_mechanism_ssl].\n"
 _VHOST: Final = "/"
 _EXCHANGE: Final = "amq.topic"
-_UNDELIVERED: Final = "homeward-undelivered"
+ARRIVALS: Final = "homeward-arrivals"
+UNDELIVERED: Final = "homeward-undelivered"
+AMQPS_PORT: Final = 5671  # IANA's
 _QUEUE_BYTES: Final = 20 * 1024 * 1024 * 1024  # six hours of 10,000 kiosks; past it kiosks keep what they have
 _DELIVERIES: Final = 20  # then a message goes aside; by default it would vanish
 _NOTHING: Final = "^$"
+_POLICY: Final = {
+    "vhost": _VHOST,
+    "name": "homeward-arrivals",
+    "pattern": f"^{ARRIVALS}$",
+    "apply-to": "quorum_queues",
+    "priority": 1,
+    "definition": {
+        "max-length-bytes": _QUEUE_BYTES,
+        "overflow": "reject-publish",
+        "delivery-limit": _DELIVERIES,
+        "dead-letter-exchange": "",
+        "dead-letter-routing-key": UNDELIVERED,
+        "dead-letter-strategy": "at-least-once",
+    },
+}
 
 
-def settings(nodes: Sequence[str], installed_at: Path, port: int) -> str:
-    """Write rabbitmq.conf for the cluster of `nodes` (rabbit@host), whose files lie in `installed_at` on each."""
+def settings(nodes: Sequence[str], installed_at: Path, port: int, amqps_port: int = AMQPS_PORT) -> str:
+    """Write rabbitmq.conf for the cluster of `nodes` (rabbit@host), whose files lie in `installed_at` on each.
+
+    `port` is for MQTT, `amqps_port` for intakes.
+    """
     lines = [
         "listeners.tcp = none",
-        "listeners.ssl = none",
+        f"listeners.ssl.default = {amqps_port}",
+        "auth_mechanisms.1 = EXTERNAL",
         "mqtt.listeners.tcp = none",
         f"mqtt.listeners.ssl.default = {port}",
         f"ssl_options.cacertfile = {installed_at / 'ca.pem'}",
@@ -58,6 +80,9 @@ def settings(nodes: Sequence[str], installed_at: Path, port: int) -> str:
         f"mqtt.max_packet_size_authenticated = {MAX_PACKET_BYTES}",
         f"definitions.local.path = {installed_at / 'definitions.json'}",
         "definitions.import_backend = local_filesystem",
+        # Definitions may be read while a node is still alone: its queues get their other members as nodes join.
+        "quorum_queue.continuous_membership_reconciliation.enabled = true",
+        f"quorum_queue.continuous_membership_reconciliation.target_group_size = {len(nodes)}",
         "cluster_partition_handling = pause_minority",
         "cluster_formation.peer_discovery_backend = classic_config",
         *(f"cluster_formation.classic_config.nodes.{number} = {node}" for number, node in enumerate(nodes, 1)),
@@ -70,9 +95,10 @@ def settings(nodes: Sequence[str], installed_at: Path, port: int) -> str:
 def definitions(
     fleet: str, intakes: Sequence[str], kiosks: Sequence[str], claims: Sequence[str], shut_out: Sequence[str]
 ) -> str:
-    """Write definitions.json: users, what each may do, and the policy of the intakes' queues.
+    """Write definitions.json: users, what each may do, and the queues of the intakes.
 
-    `shut_out` stay as users who may do nothing: importing definitions takes nobody away.
+    `shut_out` stay as users who may do nothing, not even connect: importing definitions takes nobody away, and ends no
+    session. `rabbitmqctl close_all_user_connections NAME revoked` does.
     """
     users: dict[str, tuple[str, str]] = {}  # name: topics to write, topics to read
     for kiosk in [*kiosks, CHECKER, CHECKED]:
@@ -93,29 +119,31 @@ def definitions(
         _topics(every_door(fleet, Door.REQUEST), desk(fleet, Desk.ROLL)),
     )
     for intake in intakes:
-        users[check_id(intake)] = (
-            _topics(of_every_kiosk(fleet, Channel.RECEIPTS), desk(fleet, Desk.ROLL)),
-            _topics(
-                of_every_kiosk(fleet, Channel.RECORDS),
-                of_every_kiosk(fleet, Channel.STATUS),
-                desk(fleet, Desk.ASK),
-                desk(fleet, Desk.TRUST),
-            ),
-        )
+        answers = _topics(of_every_kiosk(fleet, Channel.RECEIPTS), desk(fleet, Desk.ROLL))
+        users[check_id(intake)] = (answers, _NOTHING)
     for name in shut_out:
         users[check_id(name)] = (_NOTHING, _NOTHING)
     content = {
         "vhosts": [{"name": _VHOST}],
-        "users": [_user(name) for name in users],
-        "permissions": [_permission(name, shut=topics[0] == _NOTHING) for name, topics in users.items()],
+        "users": [_user(name, shut=name in shut_out) for name in users],
+        "permissions": [
+            _reading(name) if name in intakes else _permission(name, shut=topics[0] == _NOTHING)
+            for name, topics in users.items()
+        ],
         "topic_permissions": [
             {"user": name, "vhost": _VHOST, "exchange": _EXCHANGE, "write": write, "read": read}
             for name, (write, read) in users.items()
         ],
-        "queues": [_quorum_queue(_UNDELIVERED)],
-        "policies": [_policy(intakes)] if intakes else [],
+        "queues": [_quorum_queue(ARRIVALS), _quorum_queue(UNDELIVERED)],
+        "bindings": [_binding(topic) for topic in _for_intakes(fleet)],
+        "policies": [_POLICY],
     }
     return msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n"
+
+
+def _for_intakes(fleet: str) -> tuple[str, ...]:
+    from_kiosks = (of_every_kiosk(fleet, channel) for channel in (Channel.RECORDS, Channel.STATUS))
+    return (*from_kiosks, desk(fleet, Desk.ASK), desk(fleet, Desk.TRUST))
 
 
 def _topics(*names: str) -> str:
@@ -124,8 +152,10 @@ def _topics(*names: str) -> str:
     return f"^({'|'.join(keys)})$"
 
 
-def _user(name: str) -> dict[str, Any]:
-    return {"name": name, "password_hash": "", "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": []}
+def _user(name: str, *, shut: bool) -> dict[str, Any]:
+    hashing = "rabbit_password_hashing_sha256"
+    limits = {"max-connections": 0, "max-channels": 0} if shut else {}
+    return {"name": name, "password_hash": "", "hashing_algorithm": hashing, "tags": [], "limits": limits}
 
 
 def _permission(name: str, *, shut: bool) -> dict[str, str]:
@@ -134,23 +164,27 @@ def _permission(name: str, *, shut: bool) -> dict[str, str]:
     return {"user": name, "vhost": _VHOST, "configure": rights[0], "write": rights[1], "read": rights[1]}
 
 
+def _reading(intake: str) -> dict[str, str]:
+    return {
+        "user": intake,
+        "vhost": _VHOST,
+        "configure": _NOTHING,
+        "write": "^amq\\.topic$",
+        "read": f"^({ARRIVALS}|{UNDELIVERED})$",
+    }
+
+
 def _quorum_queue(name: str) -> dict[str, Any]:
-    arguments = {"x-queue-type": "quorum", "x-max-length-bytes": _QUEUE_BYTES}
+    arguments = {"x-queue-type": "quorum"}
     return {"name": name, "vhost": _VHOST, "durable": True, "auto_delete": False, "arguments": arguments}
 
 
-def _policy(intakes: Sequence[str]) -> dict[str, Any]:
+def _binding(topic: str) -> dict[str, Any]:
     return {
+        "source": _EXCHANGE,
         "vhost": _VHOST,
-        "name": "homeward-intakes",
-        "pattern": f"^mqtt-subscription-({'|'.join(intakes)})qos1$",
-        "apply-to": "quorum_queues",
-        "priority": 1,
-        "definition": {
-            "max-length-bytes": _QUEUE_BYTES,
-            "overflow": "reject-publish",
-            "delivery-limit": _DELIVERIES,
-            "dead-letter-exchange": "",
-            "dead-letter-routing-key": _UNDELIVERED,
-        },
+        "destination": ARRIVALS,
+        "destination_type": "queue",
+        "routing_key": topic.replace("/", ".").replace("+", "*"),
+        "arguments": {},
     }

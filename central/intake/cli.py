@@ -6,11 +6,12 @@ import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from central.intake import chain
+from central.intake.amqp_source import AmqpSource
 from central.intake.checks import check as check_all
 from central.intake.checks import check_fits
 from central.intake.core import Intake
@@ -33,6 +34,7 @@ from edge_agent.wire import records
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from central.intake.receiver import Source
     from central.store.port import Quarantined, Reader, Store
 
 app: Final = typer.Typer(
@@ -65,13 +67,19 @@ def run(config: Config) -> None:
             store = running.enter_context(open_store(settings.store.place, _patience(stop, metrics)))
             trust = _live_trust(settings, store, metrics)
             check_fits(trust.current(), settings)
-            source = MqttSource(settings.broker, settings.fleet)
+            source = _source(settings)
             metrics.watch(lambda: source.connected, lambda: len(source.arrivals))
             if settings.metrics is not None:
                 running.enter_context(served(metrics, settings.metrics.port))
             receiver = Receiver(source, settings.broker.targets(), stop)
             carrier = MeasuredCarrier(receiver, metrics)
             receiver.run(Intake(MeasuredVault(store, metrics), trust, signer, now, carrier))
+
+
+def _source(settings: IntakeSettings) -> Source[Any]:
+    if settings.broker.amqp is not None:
+        return AmqpSource(settings.broker, settings.broker.amqp)
+    return MqttSource(settings.broker, settings.fleet)
 
 
 def _patience(stop: Stop, metrics: Metrics) -> Callable[[StoreError], bool]:

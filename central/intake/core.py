@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from central.store.port import Fate, Heard, Reach, Refusal, Sealed
-from edge_agent.errors import ReplayError, RevokedError, WireError, WrongSignerError, WrongTopicError
+from edge_agent.errors import (
+    ReplayError,
+    RevokedError,
+    UndeliveredError,
+    WireError,
+    WrongSignerError,
+    WrongTopicError,
+)
 from edge_agent.wire import receipts, records, status
 from edge_agent.wire.receipts import MAX_ENTRIES, Outcome, Receipt
 from edge_agent.wire.topics import Address, Channel, parse
@@ -36,11 +43,16 @@ H = TypeVar("H")
 
 @dataclass(frozen=True, slots=True)
 class Arrival(Generic[H]):
-    """A message as it came. `handle` is what its carrier needs to acknowledge it."""
+    """A message as it came. `handle` is what its carrier needs to acknowledge it.
+
+    `given_up`: the broker brought it again and again, and nobody acknowledged it. Looking at it may be what ends an
+    intake, so it goes into quarantine unread.
+    """
 
     topic: str
     payload: bytes
     handle: H
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +120,10 @@ class Intake(Generic[H]):
         """
         registry = self._trust.current().registry
         at = self._clock()
-        entries = [judge(arrival.topic, arrival.payload, registry) for arrival in batch]
+        entries = [
+            _unread(arrival) if arrival.given_up else judge(arrival.topic, arrival.payload, registry)
+            for arrival in batch
+        ]
         begun = _Begun(batch, registry.fleet, at, entries, self._store.commit(entries, at))
         before = self.settle()
         self._begun = begun
@@ -149,6 +164,11 @@ def judge(topic: str, payload: bytes, registry: Registry) -> Entry:
                 raise WrongTopicError("kiosks send nothing by this topic")
     except WireError as fault:
         return _refusal(topic, payload, fault)
+
+
+def _unread(arrival: Arrival[H]) -> Refusal:
+    fault = UndeliveredError("it was brought again and again, and no intake acknowledged it")
+    return _refusal(arrival.topic, arrival.payload, fault)
 
 
 def _judge_record(topic: str, payload: bytes, registry: Registry) -> Sealed | Refusal:

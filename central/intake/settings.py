@@ -15,14 +15,22 @@ from edge_agent.mqtt import split_address
 from edge_agent.settings import Settings, read, setting
 
 
+class Amqp(Settings, frozen=True, kw_only=True):
+    """The queues of a RabbitMQ cluster. Any number of intakes may share them."""
+
+    queue: Annotated[str, setting("Where kiosks' messages wait")]
+    undelivered: Annotated[str, setting("Where those wait that no intake acknowledged")]
+
+
 class Broker(Settings, frozen=True, kw_only=True):
-    """The broker, and who we are to it."""
+    """The broker, and who we are to it: MQTT, or AMQP where its queues are named."""
 
     addresses: Annotated[list[str], setting("host:port of the broker, of each node in a cluster", min_length=1)]
     ca: Annotated[str, setting("File with the CA of the broker's certificate, PEM")]
     certificate: Annotated[str, setting("File with our TLS certificate, PEM; its common name is our MQTT client id")]
     key: Annotated[str, setting("File with our TLS key, PEM, mode 0600")]
     keepalive_s: Annotated[int, setting("Longest silence on the connection, seconds", ge=5, le=3600)] = 60
+    amqp: Amqp | None = None
     session_expiry_s: Annotated[
         int, setting("How long the broker keeps messages while we are away, seconds", ge=60, le=30 * 86_400)
     ] = 86_400

@@ -210,8 +210,9 @@ def test_rabbitmqs_definitions_name_everybody_and_give_a_revoked_kiosk_nothing(s
     )
     assert topics["kiosk-2"] == ("^$", "^$")
     assert topics["intake-1"][0] == only("[a-z0-9-]+.receipts", "office.roll")
-    (policy,) = content["policies"]
-    assert policy["pattern"] == "^mqtt-subscription-(intake-1)qos1$"
+    rights = {entry["user"]: (entry["configure"], entry["read"]) for entry in content["permissions"]}
+    assert rights["intake-1"] == ("^$", "^(homeward-arrivals|homeward-undelivered)$")
+    assert {queue["name"] for queue in content["queues"]} == {"homeward-arrivals", "homeward-undelivered"}
     settings = (staff.folder / "rabbit" / "rabbitmq.conf").read_text(encoding="utf-8")
     assert "ssl_options.fail_if_no_peer_cert = true" in settings
     assert "cluster_formation.classic_config.nodes.3 = rabbit@node3" in settings
