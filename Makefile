@@ -11,7 +11,7 @@ BROWSER := chromium $(FONTS)/truetype/noto/NotoSans-Regular.ttf:fonts-noto-core 
 
 HTMX := provisioning/console/static/vendor/htmx.min.js
 
-.PHONY: help demo test check bench models console fuzz vectors lock clean
+.PHONY: help demo test cluster-test check bench models console fuzz vectors lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,7 +22,11 @@ demo: .venv/ready models  ## one report, end to end, on real parts (PHOTO=path.j
 
 test: .venv/ready models node_modules console  ## all tests that need no cluster and no virtual kiosk
 	@$(NEED) mosquitto strace systemd-analyze:systemd pg_ctlcluster:postgresql $(BROWSER)
-	@$(V)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(V)/pytest -n 2 --dist loadfile --ignore=tests/cluster $(ARGS)
+
+cluster-test: .venv/ready models  ## a RabbitMQ cluster of three loses its leader, its majority, an intake (takes root; 5 minutes)
+	@$(NEED) mmdebstrap unshare:util-linux pg_ctlcluster:postgresql
+	@$(V)/pytest -n 0 tests/cluster $(ARGS)
 
 check: .venv/ready  ## lint, types, import contracts
 	@$(V)/ruff check .

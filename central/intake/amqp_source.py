@@ -1,4 +1,4 @@
-"""Messages by AMQP 0-9-1 over TLS 1.3, from a quorum queue of a RabbitMQ cluster for which any number of intakes compete.
+"""Messages by AMQP 0-9-1 over TLS 1.3, from a RabbitMQ cluster's quorum queue; any number of intakes compete for them.
 
 Kiosks speak MQTT 5 to the same cluster, whose exchange `amq.topic` writes an MQTT topic's levels with dots. A message
 that was brought again and again without being acknowledged lies in a second queue; from there it goes into quarantine.
