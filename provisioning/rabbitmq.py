@@ -31,6 +31,7 @@ UNDELIVERED: Final = "homeward-undelivered"
 AMQPS_PORT: Final = 5671  # IANA's
 _QUEUE_BYTES: Final = 20 * 1024 * 1024 * 1024  # six hours of 10,000 kiosks; past it kiosks keep what they have
 _DELIVERIES: Final = 20  # then a message goes aside; by default it would vanish
+_FOR_EVER: Final = -1
 _NOTHING: Final = "^$"
 _POLICY: Final = {
     "vhost": _VHOST,
@@ -41,7 +42,6 @@ _POLICY: Final = {
     "definition": {
         "max-length-bytes": _QUEUE_BYTES,
         "overflow": "reject-publish",
-        "delivery-limit": _DELIVERIES,
         "dead-letter-exchange": "",
         "dead-letter-routing-key": UNDELIVERED,
         "dead-letter-strategy": "at-least-once",
@@ -134,7 +134,7 @@ def definitions(
             {"user": name, "vhost": _VHOST, "exchange": _EXCHANGE, "write": write, "read": read}
             for name, (write, read) in users.items()
         ],
-        "queues": [_quorum_queue(ARRIVALS), _quorum_queue(UNDELIVERED)],
+        "queues": [_quorum_queue(ARRIVALS), _quorum_queue(UNDELIVERED, deliveries=_FOR_EVER)],
         "bindings": [_binding(topic) for topic in _for_intakes(fleet)],
         "policies": [_POLICY],
     }
@@ -174,8 +174,8 @@ def _reading(intake: str) -> dict[str, str]:
     }
 
 
-def _quorum_queue(name: str) -> dict[str, Any]:
-    arguments = {"x-queue-type": "quorum"}
+def _quorum_queue(name: str, deliveries: int = _DELIVERIES) -> dict[str, Any]:
+    arguments = {"x-queue-type": "quorum", "x-delivery-limit": deliveries}
     return {"name": name, "vhost": _VHOST, "durable": True, "auto_delete": False, "arguments": arguments}
 
 
