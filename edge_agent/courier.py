@@ -20,7 +20,7 @@ from cryptography import x509
 
 from edge_agent import __version__, config, delivery
 from edge_agent.enrolment import courier_side
-from edge_agent.errors import BrokerError, HomewardError, OutboxError, SettingsError, WireError
+from edge_agent.errors import BrokerError, HomewardError, NotWaitingError, OutboxError, SettingsError, WireError
 from edge_agent.events import emit
 from edge_agent.hardware.clock import SystemClock
 from edge_agent.hardware.watchdog import SystemdWatchdog
@@ -76,6 +76,7 @@ class Courier:
         self._look_again_at = 0.0
         self._arrived: list[bytes] = []  # receipts that nobody has looked at yet
         self._answered: dict[bytes, bytes] = {}  # by verified receipts: SHA-256 by record id
+        self._withdrawn: list[bytes] = []  # of those, the ones that central servers keep no more, or never will
         self._first_sent: dict[bytes, float] = {}  # in this run, by the monotonic clock
 
     def stop(self) -> None:
@@ -172,6 +173,8 @@ class Courier:
     def _take_in(self, entry: receipts.Entry) -> None:
         if entry.lets_go:
             self._answered[entry.record_id] = entry.sha256
+            if entry.outcome in {receipts.Outcome.ERASED, receipts.Outcome.NOT_HELD}:
+                self._withdrawn.append(entry.record_id)
             return
         emit("quarantined", record=entry.record_id.hex(), reason=entry.reason)
         if entry.record_id in self._waiting:  # it may speak of a record that another receipt has settled
@@ -182,7 +185,9 @@ class Courier:
         if not self._answered:
             return
         settlements = self._outbox.mark_receipted(self._answered)
+        self._outbox.withdrawn(self._withdrawn)
         self._answered.clear()
+        self._withdrawn.clear()
         gone = {record_id for record_id, settled in settlements.items() if settled is not Settlement.OTHER_BYTES}
         self._waiting = [record_id for record_id in self._waiting if record_id not in gone]
         for record_id, settlement in settlements.items():
@@ -220,7 +225,12 @@ class Courier:
             self._waiting = [entry.record_id for entry in self._outbox.waiting(_READ_AHEAD + self._delivery.refused)]
         sent: list[bytes] = []
         for record_id in self._delivery.due(self._waiting, now):
-            sealed = self._outbox.read(record_id)
+            try:
+                sealed = self._outbox.read(record_id)
+            except NotWaitingError:  # taken back at the kiosk, or lost to damage, since we looked
+                self._delivery.settled(record_id)
+                self._look_again_at = 0.0
+                continue
             limit = self._connected.maximum_packet_bytes
             if limit is not None and len(sealed) + _PACKET_OVERHEAD > limit:
                 emit("not_passed_on", reason=f"0x{PACKET_TOO_LARGE:02x}")

@@ -89,6 +89,12 @@ class OutboxFullError(OutboxError):
     code = "outbox-full"
 
 
+class NotWaitingError(OutboxError):
+    """No such record waits in the outbox: it has its receipt, was taken back, or was lost to damage."""
+
+    code = "not-waiting"
+
+
 class OutboxDamagedError(OutboxError):
     """The outbox's file is damaged. It leaves the outbox only when a salvaged file is damaged at once again."""
 

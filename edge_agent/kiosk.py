@@ -29,7 +29,7 @@ from edge_agent.health import HealthFile
 from edge_agent.outbox import Limits, Outbox
 from edge_agent.reporting import Reporter
 from edge_agent.session import flow, notice
-from edge_agent.session.commands import Capture, Crop, DropPixels, Seal, Show, StartCamera, StopCamera
+from edge_agent.session.commands import Capture, Crop, DropPixels, Seal, Show, StartCamera, StopCamera, TakeBack
 from edge_agent.session.consent import Purpose
 from edge_agent.session.events import (
     Blocked,
@@ -39,6 +39,8 @@ from edge_agent.session.events import (
     FacesSeen,
     Sealed,
     SealFailed,
+    TakeBackFailed,
+    TakenBack,
     Tick,
     Unblocked,
 )
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from edge_agent.config import KioskSettings
     from edge_agent.hardware.parts import Parts
     from edge_agent.ports import Clock, Watchdog
+    from edge_agent.reporting import Queued
     from edge_agent.session.commands import Command
     from edge_agent.session.events import Event
 
@@ -91,6 +94,7 @@ class Kiosk:
         self._checked_at = float("-inf")
         self._stage: Stage | None = None
         self._crop_ms = 0.0
+        self._queued: Queued | None = None
         self._stopping = False
         self._do(commands)
 
@@ -148,7 +152,7 @@ class Kiosk:
     def _do(self, commands: Sequence[Command]) -> list[Event]:
         return [event for command in commands if (event := self._carry_out(command)) is not None]
 
-    def _carry_out(self, command: Command) -> Event | None:
+    def _carry_out(self, command: Command) -> Event | None:  # noqa: PLR0911 - one line for each command
         match command:
             case Show():
                 self._show(command)
@@ -162,6 +166,8 @@ class Kiosk:
                 return self._crop(command)
             case Seal():
                 return self._seal(command)
+            case TakeBack(ticket=ticket):
+                return self._take_back(ticket)
             case DropPixels():
                 self._darkroom.drop()
             case _:
@@ -169,6 +175,8 @@ class Kiosk:
         return None
 
     def _show(self, command: Show) -> None:
+        if command.scene.stage is Stage.REST:
+            self._queued = None
         if command.scene.stage is not self._stage:
             self._stage = command.scene.stage
             emit("stage", stage=self._stage)  # where somebody is, never what they chose
@@ -217,9 +225,10 @@ class Kiosk:
         except HomewardError as fault:
             self._complain(fault)
             return SealFailed(at=self._clock.monotonic(), ticket=command.ticket, code=fault.code)
+        self._queued = queued
         emit(
             "sealed",
-            record=queued.record_id.hex(),
+            record=queued.entry.record_id.hex(),
             crop_bytes=queued.crop_bytes,
             sealed_bytes=queued.sealed_bytes,
             crop_ms=round(self._crop_ms, 1),
@@ -227,6 +236,16 @@ class Kiosk:
             store_ms=round(queued.store_ms, 1),
         )
         return Sealed(at=self._clock.monotonic(), ticket=command.ticket, receipt_code=queued.receipt_code)
+
+    def _take_back(self, ticket: int) -> Event:
+        assert self._queued is not None, "only what was sent can be taken back"
+        try:
+            self._reporter.take_back(self._queued)
+        except HomewardError as fault:
+            self._complain(fault)
+            return TakeBackFailed(at=self._clock.monotonic(), ticket=ticket, code=fault.code)
+        emit("taken_back", record=self._queued.entry.record_id.hex())
+        return TakenBack(at=self._clock.monotonic(), ticket=ticket)
 
     # -- Whether, and how, we are --------------------------------------------------------------------------------------
 

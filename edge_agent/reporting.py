@@ -6,6 +6,7 @@ fleet's bundle, none of whose private keys is here.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from edge_agent.session import notice
 from edge_agent.session.consent import Party, Purpose, Who
 from edge_agent.wire import consent as record
-from edge_agent.wire import receipt_code, report, sealing
+from edge_agent.wire import receipt_code, report, sealing, withdrawal
 from edge_agent.wire.documents import to_cbor
 from edge_agent.wire.keys import kid
 from edge_agent.wire.report import ClockQuality
@@ -22,7 +23,7 @@ from edge_agent.wire.topics import Channel
 
 if TYPE_CHECKING:
     from edge_agent.config import KioskSettings
-    from edge_agent.outbox import Link, Outbox
+    from edge_agent.outbox import Entry, Link, Outbox
     from edge_agent.ports import Clock, Now
     from edge_agent.session.consent import Answer, Consent
     from edge_agent.session.notice import Notice
@@ -44,6 +45,7 @@ _ROLE: Final = {
     Party.STAFF: record.Role.STAFF,
 }
 _BUTTON_HOLD: Final = "homeward:ButtonHold"
+_WITHDRAWAL_OF: Final = b"homeward/v1 withdrawal of "
 _MEDIA_TYPE: Final = "image/jpeg"
 
 
@@ -51,7 +53,7 @@ _MEDIA_TYPE: Final = "image/jpeg"
 class Queued:
     """A report that is sealed and on the disk. Times in milliseconds."""
 
-    record_id: bytes
+    entry: Entry
     receipt_code: str
     crop_bytes: int
     sealed_bytes: int
@@ -143,7 +145,36 @@ class Reporter:
         start = self._clock.monotonic()
         entry = self._outbox.append(record_id, seal)
         store_s = self._clock.monotonic() - start - seal_s
-        return Queued(record_id, code, len(portrait.jpeg), entry.size, seal_s * 1000, store_s * 1000)
+        return Queued(entry, code, len(portrait.jpeg), entry.size, seal_s * 1000, store_s * 1000)
+
+    def take_back(self, queued: Queued) -> None:
+        """Take a report back: put its withdrawal into the outbox, and destroy what waits there of the report itself.
+
+        Whatever was sent meanwhile is erased by whoever gets the withdrawal. Raises OutboxError; the withdrawal comes
+        first, so that a report is never gone from here while a copy elsewhere stays. Calling it again is fine.
+        """
+        now = self._clock.now()
+        entry = queued.entry
+
+        def sign(link: Link) -> bytes:
+            said = withdrawal.Withdrawal(
+                fleet=self._settings.fleet,
+                kiosk=self._settings.kiosk,
+                record_id=record_id,
+                issued_at=0 if now.quality is ClockQuality.UNSET else now.utc,
+                epoch=link.epoch,
+                seq=link.seq,
+                previous=link.previous,
+                withdraws=withdrawal.Withdrawn(
+                    record_id=entry.record_id, sha256=entry.sha256, epoch=entry.epoch, seq=entry.seq
+                ),
+            )
+            return withdrawal.sign(said, self._signer)
+
+        # One withdrawal for one report, however often somebody tries: its id follows from the report's
+        record_id = hashlib.sha256(_WITHDRAWAL_OF + entry.record_id).digest()[: sealing.ID_BYTES]
+        self._outbox.append(record_id, sign)
+        self._outbox.mark_receipted({entry.record_id: entry.sha256})
 
     # -- The report's parts --------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ _TOP, _TOP_HEIGHT = 112, 286
 _BETWEEN, _BETWEEN_HEIGHT = 424, 44
 _BOTTOM, _BOTTOM_HEIGHT = 494, 124
 _BROKER = (482, 132)  # its left edge and width
-_SIDE_STAGES: Final = (Stage.NOTHING_KEPT, Stage.CANNOT)
+_SIDE_STAGES: Final = (Stage.TAKEN_BACK, Stage.NOTHING_KEPT, Stage.CANNOT)
 
 
 def draw() -> str:

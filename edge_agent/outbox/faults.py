@@ -1,10 +1,8 @@
-"""What SQLite and the file system say went wrong, in our words: the cause and the next step."""
+"""What the file system says went wrong, in our words: the cause and the next step."""
 
 from __future__ import annotations
 
 import errno
-import os
-import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -15,18 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MAKE_ROOM: Final = "Let the courier send what waits, or free space on this file system. No report is lost meanwhile."
-_PRIMARY: Final = 0xFF  # an extended result code carries its primary code in the low byte
 
 
 @contextmanager
 def told(path: Path) -> Iterator[None]:
-    """Turn whatever SQLite or the file system raises about the outbox at `path` into an OutboxError."""
+    """Turn whatever the file system raises about the outbox at `path` into an OutboxError."""
     try:
         yield
-    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
-        raise  # our own mistake, not the disk's
-    except sqlite3.Error as error:
-        raise _of_sqlite(path, error) from error
     except OSError as error:
         raise _of_system(path, error) from error
 
@@ -53,7 +46,7 @@ def locked(path: Path) -> OutboxError:
     """Say that somebody else holds the outbox for too long."""
     return OutboxError(
         f"The outbox {path.name} is locked by another program.",
-        next_step="Close whatever else has it open (a database browser, a copy in progress) and try again.",
+        next_step="Close whatever else holds its lock (a copy in progress, a second kiosk or courier) and try again.",
     )
 
 
@@ -73,6 +66,14 @@ def failing(path: Path, why: str) -> OutboxError:
     )
 
 
+def stranger(path: Path, what: str) -> OutboxError:
+    """Say that the file is none that we could have written."""
+    return OutboxError(
+        f"The outbox {path.name} is {what}: it is left alone.",
+        next_step="If reports may wait in it, let the software that wrote it send them. Then move it away.",
+    )
+
+
 def damaged(path: Path, what: str) -> OutboxDamagedError:
     """Say that the file is not what it was."""
     return OutboxDamagedError(
@@ -81,37 +82,13 @@ def damaged(path: Path, what: str) -> OutboxDamagedError:
     )
 
 
-def _of_sqlite(path: Path, error: sqlite3.Error) -> OutboxError:
-    code: int = error.sqlite_errorcode
-    if code == sqlite3.SQLITE_READONLY and _writable(path):
-        return damaged(path, "its header says that nobody may write it")
-    fault: OutboxError
-    match code & _PRIMARY:
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            fault = damaged(path, str(error))
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            fault = read_only(path)
-        case sqlite3.SQLITE_FULL:
-            fault = disk_full(path)
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            fault = locked(path)
-        case sqlite3.SQLITE_CANTOPEN:
-            fault = unreachable(path, str(error))
-        case _:
-            fault = failing(path, f"{error} ({error.sqlite_errorname})")
-    return fault
-
-
 def _of_system(path: Path, error: OSError) -> OutboxError:
     match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
             return disk_full(path)
         case errno.EROFS | errno.EACCES | errno.EPERM:
             return read_only(path)
+        case errno.EIO:
+            return failing(path, str(error.strerror))
         case _:
             return unreachable(path, str(error.strerror))
-
-
-def _writable(path: Path) -> bool:
-    on_read_only_disk = os.statvfs(path).f_flag & os.ST_RDONLY
-    return not on_read_only_disk and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)

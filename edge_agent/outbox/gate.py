@@ -1,7 +1,7 @@
-"""One lock beside the outbox: everybody at work holds it shared, who exchanges the file holds it alone.
+"""One lock beside the outbox: whoever works on the file holds it alone. In it stands how far the file is sure.
 
-SQLite's own locks order the transactions inside a file. They can't keep a process from writing on in a file that
-another has just set aside as damaged; this lock does.
+The mark is written after a frame is on the disk and is not synced itself. So it never says too much. It may say too
+little after a power cut; then the frames speak for themselves.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from edge_agent.outbox import faults
+from edge_agent.outbox import faults, frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from edge_agent.outbox.frames import Mark
 
 GROUP_MODE: Final = 0o660  # the kiosk's and the courier's users share a group
 _PAUSE_S: Final = 0.02
@@ -37,33 +39,38 @@ class Gate:
                 os.fchmod(self._fd, GROUP_MODE)
 
     @contextmanager
-    def shared(self) -> Iterator[None]:
-        """Work on the file, beside others. Raises OutboxError when it is being exchanged for too long."""
-        with self._held(fcntl.LOCK_SH):
-            yield
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Exchange the file. Raises OutboxError when others don't finish."""
-        with self._held(fcntl.LOCK_EX):
-            yield
-
-    def close(self) -> None:
-        """Let go of the lock file."""
-        os.close(self._fd)
-
-    @contextmanager
-    def _held(self, how: int) -> Iterator[None]:
-        self._take(how)
+    def held(self) -> Iterator[None]:
+        """Work on the outbox. Raises OutboxError when others don't finish."""
+        self._take()
         try:
             yield
         finally:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
-    def _take(self, how: int) -> None:
+    def mark(self) -> Mark | None:
+        """Read how far the file is sure; None when nothing readable says so."""
+        with faults.told(self._path):
+            return frames.read_mark(os.pread(self._fd, frames.MARK_BYTES, 0))
+
+    def set_mark(self, mark: Mark) -> None:
+        """Say how far the file is sure. The next frame proves the same, so a mark that can't be written is let be."""
+        with suppress(OSError):
+            os.pwrite(self._fd, frames.write_mark(mark), 0)
+
+    def set_first_mark(self, mark: Mark) -> None:
+        """Say it of a file that the mark hasn't named yet, and be sure of that: from now on a torn end means a cut."""
+        with faults.told(self._path):
+            os.pwrite(self._fd, frames.write_mark(mark), 0)
+            os.fsync(self._fd)
+
+    def close(self) -> None:
+        """Let go of the lock file."""
+        os.close(self._fd)
+
+    def _take(self) -> None:
         for _ in range(self._tries):
             try:
-                fcntl.flock(self._fd, how | fcntl.LOCK_NB)
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 time.sleep(_PAUSE_S)
             else:

@@ -25,6 +25,7 @@ class State(StrEnum):
     QUEUED = "queued"
     SENT = "sent"  # handed to a broker at least once: it may have arrived, and may need sending again
     RECEIPTED = "receipted"  # the intake keeps it; the bytes are gone from here
+    TAKEN_BACK = "taken-back"  # whoever it is of took it back; the bytes are destroyed, the withdrawal is under way
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class Settlement(StrEnum):
     ALREADY = "already"  # it was let go before
     UNKNOWN = "unknown"  # no such record here, or forgotten long ago; nothing changed
     OTHER_BYTES = "other-bytes"  # the receipt is for other bytes than ours; nothing changed
+    TAKEN_BACK = "taken-back"  # its bytes were destroyed before; nothing changed, the withdrawal still has to arrive
 
 
 class Fate(StrEnum):
@@ -82,6 +84,7 @@ class Fate(StrEnum):
 
     SAVED = "saved"  # whole, and waiting again
     RECEIPTED = "receipted"  # the intake has it
+    TAKEN_BACK = "taken-back"  # destroyed on purpose, before a receipt
     LOST = "lost"  # it was waiting, and its bytes can't be read any more
     UNKNOWN = "unknown"  # no trace: receipted and forgotten long ago, or lost
 

@@ -6,230 +6,204 @@ one, until a finished file takes its place in one rename.
 
 from __future__ import annotations
 
-import hashlib
-import mmap
 import os
-import secrets
-import sqlite3
-from contextlib import closing, suppress
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import count, groupby
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, NamedTuple
 
-from edge_agent.outbox import database, faults
-from edge_agent.outbox.database import Label
-from edge_agent.outbox.pages import Pages
+from edge_agent.outbox import exchange, faults, frames
+from edge_agent.outbox.exchange import Draft
+from edge_agent.outbox.frame_file import erase, sync_folder
+from edge_agent.outbox.frames import BLOCK, HEADER_BYTES, Kind, Note
 from edge_agent.outbox.records import Fate, Salvage, Span, State
-from edge_agent.wire.sealing import ID_BYTES, MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from edge_agent.outbox.database import Database
-    from edge_agent.outbox.pages import Row
-
-_LONGEST_ROW: Final = MAX_RECORD_BYTES + 256
+    from edge_agent.outbox.frames import Frame, Label, Mark
 
 
-def found_if_missing(path: Path, patience: float) -> None:
-    """Make a new outbox at `path` if there is none. To be called alone, behind the gate."""
+def salvage(path: Path, mark: Mark | None) -> None:
+    """Set the damaged file at `path` aside and put a sound one in its place. To be called behind the gate.
+
+    `mark` is what the file was known to hold.
+    """
     with faults.told(path):
-        if not path.exists():
-            with closing(_fresh(path, patience)):
-                pass
-            _put_in_place(path, _damaged_name(path))
-
-
-def salvage(path: Path, patience: float) -> None:
-    """Set the damaged file at `path` aside and put a sound one in its place. To be called alone, behind the gate."""
-    with faults.told(path):
-        _roll_back_what_was_begun(path)
         aside = _damaged_name(path)
         if not aside.exists():
             aside.hardlink_to(path)
-        _sync_folder(path)
-        with closing(_fresh(path, patience)) as fresh, aside.open("rb") as damaged:
-            _save(fresh, damaged.fileno(), aside.name)
-        _put_in_place(path, aside)
+        sync_folder(path)
+        damaged = os.open(aside, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _save(path, damaged, aside.name, mark)
+        finally:
+            os.close(damaged)
 
 
-def salvages(source: Database) -> tuple[Salvage, ...]:
-    """Give the reports of all salvages of an outbox, oldest first."""
-    rows = source.execute("SELECT place, set_aside, epoch, first, last, fate FROM salvage ORDER BY place")
-    reports = [_report(list(row)) for row in rows]
-    if None in reports:
-        raise faults.damaged(source.path, "the report of an earlier salvage is unreadable")
-    by_name = groupby((report for report in reports if report), key=itemgetter(0))
-    return tuple(Salvage(name, tuple(span for _, span in spans)) for name, spans in by_name)
+def erase_in_damaged(path: Path, label: Label) -> None:
+    """Take the bytes of a record out of the files that were set aside, too. To be called behind the gate."""
+    with faults.told(path):
+        for aside in _damaged_files(path):
+            damaged = os.open(aside, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                for piece in _pieces(damaged):
+                    if piece.frame.label == label:
+                        erase(damaged, piece.at + HEADER_BYTES, label.size)
+                os.fsync(damaged)
+            finally:
+                os.close(damaged)
 
 
 # -- Files -------------------------------------------------------------------------------------------------------------
 
 
-def _beside(path: Path, ending: str) -> Path:
-    return path.with_name(path.stem + ending)
-
-
-def _journal(path: Path) -> Path:
-    return path.with_name(path.name + "-journal")
+def _damaged_files(path: Path) -> Iterator[Path]:
+    for number in count(1):
+        aside = exchange.beside(path, f".damaged-{number}")
+        if not aside.exists():
+            return
+        yield aside
 
 
 def _damaged_name(path: Path) -> Path:
     """Choose the name to set aside under: the one that a cut-off run has given already, or the next free one."""
-    for number in count(1):
-        aside = _beside(path, f".damaged-{number}")
-        if not aside.exists():
+    number = 1
+    for aside in _damaged_files(path):
+        if aside.samefile(path):
             return aside
-        if path.exists() and aside.samefile(path):
-            return aside
-    raise AssertionError  # pragma: no cover  # count() does not end
-
-
-def _roll_back_what_was_begun(path: Path) -> None:
-    """Let SQLite undo a transaction that was cut off, if it still can, before the pages are read without it."""
-    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
-        connection.execute("SELECT count(*) FROM sqlite_schema")
-
-
-def _fresh(path: Path, patience: float) -> Database:
-    """Found a new outbox, a new epoch, under the name that nobody reads."""
-    new = _beside(path, ".new")
-    for leftover in (new, _journal(new)):
-        leftover.unlink(missing_ok=True)
-    return database.found(new, patience, secrets.token_bytes(ID_BYTES))
-
-
-def _put_in_place(path: Path, aside: Path) -> None:
-    """Give the finished file its name; a journal that belongs to another file must not be rolled back into it."""
-    new = _beside(path, ".new")
-    _journal(new).unlink(missing_ok=True)
-    journal = _journal(path)
-    if journal.exists() and journal.stat().st_size:
-        journal.rename(_journal(aside))
-        _sync_folder(path)
-    new.rename(path)
-    _sync_folder(path)
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        number += 1
+    return exchange.beside(path, f".damaged-{number}")
 
 
 # -- Records -----------------------------------------------------------------------------------------------------------
 
 
+class _Piece(NamedTuple):
+    """A frame that was found somewhere in a file, and what stands behind its header."""
+
+    at: int
+    frame: Frame
+    payload: bytes
+
+    @property
+    def whole(self) -> bool:
+        return self.frame.proves(self.payload)
+
+
+def _pieces(damaged: int) -> Iterator[_Piece]:
+    """Look for frames on every block of a file, but for those that a whole frame takes."""
+    at, size = 0, os.fstat(damaged).st_size
+    while at < size:
+        frame = frames.read(os.pread(damaged, BLOCK, at))
+        if frame is None:
+            at += BLOCK
+            continue
+        piece = _Piece(at, frame, os.pread(damaged, frame.label.size, at + HEADER_BYTES))
+        yield piece
+        at += frame.extent if piece.whole else BLOCK
+
+
 @dataclass(slots=True)
 class _Found:
-    """What the damaged file still tells, by place: the ledger, whole records (without their bytes), past reports."""
+    """What the damaged file still tells: records by place (whole ones apart), notes and reports.
 
-    ledger: dict[int, tuple[Label, State]] = field(default_factory=dict)
-    whole: dict[int, Label] = field(default_factory=dict)
-    adrift: set[int] = field(default_factory=set)  # places whose bytes hung in no tree
-    reports: dict[int, tuple[str, Span]] = field(default_factory=dict)
+    It had so many `frames` at least.
+    """
 
-    def take_in(self, row: Row) -> None:
-        """Note what a row is, by what it can prove. Of two for one place the first counts: it hung in a tree."""
-        report, label, entry = _report(row.values), _whole(row.values), _ledger_row(row.values)
-        if report:
-            self.reports.setdefault(row.values[0], report)
-        elif label and label.place not in self.whole:
-            self.whole[label.place] = label
-            if not row.in_tree:
-                self.adrift.add(label.place)
-        elif entry:
-            self.ledger.setdefault(entry[0].place, entry)
+    file_id: bytes
+    frames: int
+    labels: dict[int, Label] = field(default_factory=dict)
+    whole: set[int] = field(default_factory=set)
+    erased: set[int] = field(default_factory=set)
+    states: dict[int, State] = field(default_factory=dict)
+    numbers: set[int] = field(default_factory=set)
+    reports: list[Salvage] = field(default_factory=list)
 
-    def settle(self) -> None:
-        """Drop bytes that the ledger knows better: another label was committed there, or they were let go."""
-        for place in self.whole.keys() & self.ledger.keys():
-            label, state = self.ledger[place]
-            let_go = state is State.RECEIPTED and place in self.adrift
-            if let_go or self.whole[place] != label:
-                del self.whole[place]
+    def take_in(self, piece: _Piece) -> None:
+        """Note what a piece is, by what it can prove."""
+        frame = piece.frame
+        if frame.file_id != self.file_id:
+            return  # the blocks of a file that is long gone
+        if piece.whole or frame.kind is Kind.RECORD:
+            self.numbers.add(frame.number)
+        match frame.kind:
+            case Kind.RECORD:
+                self._take_in_record(piece)
+            case Kind.NOTES if piece.whole:
+                for state, label in frames.read_notes(piece.payload):
+                    self.labels[label.place] = label
+                    self.states[label.place] = state
+            case Kind.REPORT if piece.whole:
+                self.reports.append(frames.read_report(piece.payload))
 
-    def fates(self) -> dict[int, tuple[Label, Fate]]:
-        """Say of each place what became of its record."""
-        noted = {place: (label, _FATE_WITHOUT_BYTES[state]) for place, (label, state) in self.ledger.items()}
-        return noted | {place: (label, Fate.SAVED) for place, label in self.whole.items()}
+    def _take_in_record(self, piece: _Piece) -> None:
+        label = piece.frame.label
+        self.labels[label.place] = label
+        if piece.whole:
+            self.whole.add(label.place)
+        elif not any(piece.payload):
+            self.erased.add(label.place)
 
-    def state(self, label: Label) -> State:
-        """Say how far a whole record had come. When in doubt it was sent, and may need sending again."""
-        _, state = self.ledger.get(label.place, (label, State.SENT))
-        return State.QUEUED if state is State.QUEUED else State.SENT
+    def were_sent(self) -> list[Note]:
+        """Give notes on those that wait and were sent: all of them, when notes are missing that may say so."""
+        some_missing = len(self.numbers - {0}) < max(self.frames - 1, *self.numbers, 0)  # number 0 is the head
+        waiting = (place for place in sorted(self.whole) if self.waits(place))
+        sent = (place for place in waiting if some_missing or place in self.states)
+        return [Note(State.SENT, self.labels[place]) for place in sent]
 
+    def waits(self, place: int) -> bool:
+        """Say whether a record is whole and nothing is known to have ended its wait."""
+        return place in self.whole and self.states.get(place) in {None, State.SENT}
 
-_FATE_WITHOUT_BYTES: Final = {
-    State.QUEUED: Fate.LOST,
-    State.SENT: Fate.LOST,
-    State.RECEIPTED: Fate.RECEIPTED,
-}
+    def tombstones(self) -> list[Note]:
+        """Give the notes on records that are gone on purpose, oldest first."""
+        gone = {place: state for place, state in sorted(self.states.items()) if state is not State.SENT}
+        return [Note(state, self.labels[place]) for place, state in gone.items()]
 
-
-def _save(fresh: Database, damaged: int, name: str) -> None:
-    """Write into the fresh outbox what can be proved, and a report of all the rest. One transaction."""
-    size = os.fstat(damaged).st_size
-    pages = Pages(mmap.mmap(damaged, size, access=mmap.ACCESS_READ) if size else b"", database.PAGE_BYTES)
-    found = _Found()
-    for row in _rows(pages):
-        found.take_in(row)
-    found.settle()
-    fates = found.fates()
-    with fresh.writing():
-        for tombstone, fate in fates.values():
-            if fate is Fate.RECEIPTED:
-                database.enter(fresh, tombstone, State.RECEIPTED, None)
-        for row in _rows(pages):  # once more, so that no more than one record is in memory at a time
-            label = _whole(row.values)
-            if label and found.whole.get(label.place) == label:
-                database.enter(fresh, label, found.state(label), row.values[-1])
-                del found.whole[label.place]
-        reports = [report for _, report in sorted(found.reports.items())]
-        for set_aside, span in (*reports, *((name, span) for span in _spans(fates))):
-            fresh.execute(
-                "INSERT INTO salvage (set_aside, epoch, first, last, fate) VALUES (?, ?, ?, ?, ?)",
-                (set_aside, span.epoch, span.first, span.last, span.fate),
-            )
-
-
-def _rows(pages: Pages) -> Iterator[Row]:
-    return pages.rows(database.ROOTS, _LONGEST_ROW)
+    def fate(self, place: int) -> Fate:
+        """Say what became of a record. One whose bytes were erased, and whose note is lost, is not said to be lost."""
+        match self.states.get(place):
+            case State.RECEIPTED:
+                return Fate.RECEIPTED
+            case State.TAKEN_BACK:
+                return Fate.TAKEN_BACK
+            case _ if place in self.whole:
+                return Fate.SAVED
+            case _ if place in self.erased:
+                return Fate.UNKNOWN
+            case _:
+                return Fate.LOST
 
 
-def _ledger_row(row: list[Any]) -> tuple[Label, State] | None:
-    label, state = Label.of(row[:-1]), database.STATE_OF.get(row[-1])
-    return (label, state) if label and state else None
+def _save(path: Path, damaged: int, name: str, mark: Mark | None) -> None:
+    """Write a new file with what can be proved, and a report of all the rest."""
+    ids = Counter(piece.frame.file_id for piece in _pieces(damaged))
+    file_id = ids.most_common(1)[0][0] if ids else b""
+    found = _Found(file_id, mark.frames if mark and mark.file_id == file_id else 0)
+    for piece in _pieces(damaged):
+        found.take_in(piece)
+    report = Salvage(name, tuple(_spans(found, mark)))
+    with Draft(path, max(found.labels, default=0), exchange.new_epoch()) as draft:
+        draft.report([*found.reports, report])
+        draft.note(found.tombstones())
+        for piece in _pieces(damaged):  # once more, so that no more than one record is in memory at a time
+            label = piece.frame.label
+            ours = piece.frame.kind is Kind.RECORD and piece.frame.file_id == found.file_id
+            if ours and piece.whole and found.waits(label.place):
+                draft.record(label, piece.frame.previous, piece.payload)
+        draft.note(found.were_sent())
 
 
-def _whole(row: list[Any]) -> Label | None:
-    """Read a sealed record's label; None unless the bytes are all there and hash to what the label says."""
-    label = Label.of(row[:-1])
-    sealed = row[-1]
-    if label is None or not isinstance(sealed, bytes) or hashlib.sha256(sealed).digest() != label.sha256:
-        return None
-    return label
-
-
-def _report(row: list[Any]) -> tuple[str, Span] | None:
-    match row:
-        case [_, str(name), bytes(epoch), int(first), int(last), str(fate)] if fate in set(Fate):
-            return name, Span(epoch, first, last, Fate(fate))
-        case _:
-            return None
-
-
-def _spans(fates: dict[int, tuple[Label, Fate]]) -> Iterator[Span]:
-    """Account for every number of every epoch, from 1 to the highest that left a trace."""
+def _spans(found: _Found, mark: Mark | None) -> Iterator[Span]:
+    """Account for every number of every epoch, from 1 to the highest that left a trace, in the file or in the mark."""
     by_epoch: dict[bytes, dict[int, Fate]] = {}
-    for _, (label, fate) in sorted(fates.items()):
-        by_epoch.setdefault(label.epoch, {})[label.seq] = fate
+    for place, label in sorted(found.labels.items()):
+        by_epoch.setdefault(label.epoch, {})[label.seq] = found.fate(place)
+    if mark and mark.seq:
+        by_epoch.setdefault(mark.epoch, {}).setdefault(mark.seq, Fate.UNKNOWN)
     for epoch, known in by_epoch.items():
-        numbers = range(1, max(known) + 1)
-        for fate, run in groupby(numbers, key=lambda seq: known.get(seq, Fate.UNKNOWN)):
+        for fate, run in groupby(range(1, max(known) + 1), key=lambda seq: known.get(seq, Fate.UNKNOWN)):
             first, *_, last = (*run,) * 2
             yield Span(epoch, first, last, fate)

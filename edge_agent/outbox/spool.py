@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from edge_agent.errors import OutboxDamagedError, OutboxError
-from edge_agent.outbox import database, faults, salvage
-from edge_agent.outbox.database import Database, Label
+from edge_agent.errors import NotWaitingError, OutboxDamagedError, OutboxError
+from edge_agent.outbox import exchange, faults, salvage
+from edge_agent.outbox.frame_file import FrameFile
+from edge_agent.outbox.frames import BLOCK, Label, Note
 from edge_agent.outbox.gate import Gate
 from edge_agent.outbox.records import Backlog, Entry, Limits, Link, Room, Salvage, Settlement, State
 from edge_agent.wire.sealing import ID_BYTES, MAX_RECORD_BYTES
@@ -16,10 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from edge_agent.outbox.ledger import Ledger
+
 T = TypeVar("T")
 
-_LARGEST_ON_DISK: Final = MAX_RECORD_BYTES + 4 * 1024  # with its rows and its pages' own bytes
-_JOURNAL_ON_DISK: Final = 64 * 1024  # far more than a transaction's few pages
+_LARGEST_ON_DISK: Final = MAX_RECORD_BYTES + 2 * BLOCK
+_NOTES_ON_DISK: Final = 64 * 1024  # for what the courier writes when it lets go
+_RENEW_AFTER: Final = 8 << 20  # dead bytes; they are holes on most file systems, but looked over at each start
+_DEAD_OVER_LIVE: Final = 3  # a new file is written when it spares three times what it costs
 
 
 class Outbox:
@@ -30,29 +37,27 @@ class Outbox:
     the call goes on there; `salvages()` says what was saved and what was lost.
     """
 
-    def __init__(self, path: Path, limits: Limits, patience: float) -> None:
+    def __init__(self, path: Path, limits: Limits, patience: float, renew_after: int) -> None:
         """Use `Outbox.open`."""
         self._path = path
         self._limits = limits
-        self._patience = patience
+        self._renew_after = renew_after
         self._sent = set[bytes]()
-        self._places = dict[bytes, int]()  # of the records that `waiting` listed last: the ledger has no other index
-        self._database: Database | None = None
-        self._inode: tuple[int, int] | None = None
-        self._gate = Gate(path.with_name(path.stem + ".lock"), patience)
+        self._file: FrameFile | None = None
+        self._gate = Gate(exchange.beside(path, ".lock"), patience)
 
     @classmethod
-    def open(cls, path: Path, limits: Limits, *, patience: float = 10.0) -> Self:
+    def open(cls, path: Path, limits: Limits, *, patience: float = 10.0, renew_after: int = _RENEW_AFTER) -> Self:
         """Open the outbox at `path`, make it if there is none, salvage it if it is damaged.
 
         The folder must be there, and writable by both users' group. `patience` is how long to wait for the other
-        process, in seconds.
+        process, in seconds; `renew_after` how many bytes of the file may be dead, as long as few are not.
         """
-        outbox = cls(path, limits, patience)
+        outbox = cls(path, limits, patience, renew_after)
         try:
-            with outbox._gate.alone():
-                salvage.found_if_missing(path, patience)
-            outbox._run(database.look_over)
+            with outbox._gate.held():
+                exchange.found_if_missing(path)
+            outbox._run(outbox._finish_erasing)
         except BaseException:
             outbox._let_go_of_the_files()
             raise
@@ -72,63 +77,81 @@ class Outbox:
         """Queue one record. When this returns, it is on the disk, and its place in the chain is taken.
 
         `record_id` is 16 random bytes. `seal` is given the record's link and gives the sealed bytes, at most 128 KiB;
-        it is called inside the transaction, so that whatever it raises leaves everything as it was. (When damage is
-        met it may be called again, with another link.) A record id that is here already, even as a receipted one, is
-        not queued twice: its entry is given as it stands and nothing is sealed. So an append whose outcome is not
-        known may simply be repeated.
+        whatever it raises leaves everything as it was. (When damage is met it may be called again, with another link.)
+        A record id that is here already, even as a receipted one, is not queued twice: its entry is given as it stands
+        and nothing is sealed. So an append whose outcome is not known may simply be repeated.
 
         Raises OutboxFullError when there is no room: nothing has changed then.
         """
         if len(record_id) != ID_BYTES:
             raise OutboxError(f"A record id has {ID_BYTES} bytes, not {len(record_id)}.")
-        return self._run(lambda db: self._append(db, record_id, seal))
+        return self._run(lambda file: self._append(file, record_id, seal))
+
+    def take_back(self, record_id: bytes) -> bool:
+        """Destroy the bytes of a record whose person has thought better of it; say whether they were here.
+
+        When this returns, they are not in the file any more, nor in one that was set aside. The record's number, hash
+        and id stay in `taken_back()` until the withdrawal has its own receipt (`withdrawn`). The record may have been
+        sent before: only the withdrawal reaches what has left. May be repeated when its outcome is not known.
+        """
+        return self._run(lambda file: self._take_back(file, record_id))
 
     # -- The courier's side --------------------------------------------------------------------------------------------
 
     def waiting(self, limit: int) -> list[Entry]:
         """List up to `limit` records without a receipt, oldest first, without loading their bytes."""
-        rows = self._run(lambda db: database.waiting(db, limit))
-        self._places = {label.record_id: label.place for label, _ in rows}
-        return [label.entry(State.SENT if label.record_id in self._sent else state) for label, state in rows]
+        held = self._run(lambda file: [*islice(file.ledger.waiting.values(), limit)])
+        return [one.label.entry(State.SENT if one.label.record_id in self._sent else one.state) for one in held]
 
     def read(self, record_id: bytes) -> bytes:
         """Give the sealed bytes of a waiting record, proved by their hash.
 
-        Raises OutboxError when no such record waits; also when its bytes turn out to be damaged: the outbox has then
-        been salvaged, and its report counts the record as lost.
+        Raises NotWaitingError when no such record waits (any more); also when its bytes turn out to be damaged: the
+        outbox has then been salvaged, and its report counts the record as lost.
         """
-        return self._run(lambda db: _read(db, record_id, self._places.get(record_id)))
+        return self._run(lambda file: _read(file, record_id))
 
     def mark_sent(self, record_ids: Iterable[bytes]) -> None:
         """Note that records were handed to a broker. It proves nothing: they stay until their receipts.
 
         Kept in memory, and written down with the next receipt or by `close`: a mark of its own would cost the card a
-        third of a record, and one that is lost costs no more than sending again.
+        block, and one that is lost costs no more than sending again.
         """
         self._sent.update(record_ids)
 
     def mark_receipted(self, receipts: Mapping[bytes, bytes]) -> dict[bytes, Settlement]:
-        """Let records go: SHA-256 by record id, as the intake's verified receipts have them. One transaction for all.
+        """Let records go: SHA-256 by record id, as the intake's verified receipts have them. One frame for all.
 
         The bytes go, a tombstone stays. A receipt for a record that is not here, or for other bytes, changes nothing
         and is told as such.
         """
-        return self._run(lambda db: self._mark_receipted(db, receipts))
+        settlements = self._run(lambda file: self._mark_receipted(file, receipts))
+        self._run(self._renew_if_worth_it)
+        return settlements
+
+    def taken_back(self) -> list[Entry]:
+        """List the records that were taken back here and whose withdrawals have no receipt yet."""
+        held = self._run(lambda file: [*file.ledger.taken_back.values()])
+        return [one.label.entry(one.state) for one in held]
+
+    def withdrawn(self, record_ids: Iterable[bytes]) -> None:
+        """Note that the withdrawals of records have their own receipts: the tombstones may be forgotten in time."""
+        self._run(lambda file: _withdrawn(file, record_ids))
 
     # -- For both ------------------------------------------------------------------------------------------------------
 
     def backlog(self) -> Backlog:
         """Count what waits for a receipt."""
-        return Backlog(*self._run(database.backlog))
+        return self._run(lambda file: _backlog(file.ledger))
 
     def highest(self) -> tuple[bytes, int]:
         """Give the epoch and the highest sequence number taken in it, 0 when there is none yet."""
-        link = self._run(database.head).next_link
+        link = self._run(lambda file: file.ledger.next_link)
         return link.epoch, link.seq - 1
 
     def salvages(self) -> tuple[Salvage, ...]:
         """Report all damage ever met, oldest first: what was saved, what was lost, where the damaged file is."""
-        return self._run(salvage.salvages)
+        return self._run(lambda file: tuple(file.ledger.reports))
 
     def close(self) -> None:
         """Write down what was marked as sent, and let go of the files. The outbox can't be used afterwards."""
@@ -140,60 +163,53 @@ class Outbox:
 
     # -- Inside --------------------------------------------------------------------------------------------------------
 
-    def _run(self, work: Callable[[Database], T]) -> T:
-        """Do something with the database; when it turns out damaged, salvage it and do it again."""
-        try:
-            return self._attempt(work)
-        except OutboxDamagedError:
-            self._salvage()
-        return self._attempt(work)
+    def _run(self, work: Callable[[FrameFile], T]) -> T:
+        """Do something with the file; when it turns out damaged, salvage it and do it again."""
+        with self._gate.held():
+            try:
+                return work(self._caught_up())
+            except OutboxDamagedError:
+                self._let_go_of_the_file()
+                salvage.salvage(self._path, self._gate.mark())
+            return work(self._caught_up())
 
-    def _attempt(self, work: Callable[[Database], T]) -> T:
-        with self._gate.shared():
-            return work(self._connected())
-
-    def _connected(self) -> Database:
-        """Give the connection, a new one if another process has exchanged the file."""
-        inode = self._inode_now()
-        if inode != self._inode:
-            self._disconnect()
-        self._inode = inode
-        if self._database is None:
-            self._database = Database(self._path, self._patience)
-        return self._database
-
-    def _inode_now(self) -> tuple[int, int]:
+    def _caught_up(self) -> FrameFile:
+        """Give the file as it stands now, another one if somebody has exchanged it."""
         with faults.told(self._path):
-            at = self._path.stat()
-            return at.st_dev, at.st_ino
+            now = os.stat(self._path)  # noqa: PTH116  # the quicker way, at every call
+        if self._file and self._file.inode != (now.st_dev, now.st_ino):
+            self._let_go_of_the_file()
+        if self._file is None:
+            self._file = FrameFile(self._path, self._gate)
+        self._file.catch_up()
+        return self._file
 
-    def _salvage(self) -> None:
-        """Exchange the file that was found damaged, unless another process has done it meanwhile."""
-        self._disconnect()
-        with self._gate.alone():
-            if self._inode_now() == self._inode:
-                salvage.salvage(self._path, self._patience)
-
-    def _disconnect(self) -> None:
-        if self._database:
-            self._database.close()
-            self._database = None
+    def _let_go_of_the_file(self) -> None:
+        if self._file:
+            self._file.close()
+            self._file = None
 
     def _let_go_of_the_files(self) -> None:
-        self._disconnect()
+        self._let_go_of_the_file()
         self._gate.close()
 
-    def _room(self, db: Database) -> Room:
-        room = self._room_within_limits(db, MAX_RECORD_BYTES)
-        free, reusable = database.space(db)
-        growth = max(0, _LARGEST_ON_DISK - reusable)
-        usable = free - self._limits.keep_free_bytes if growth else free
-        if usable < growth + _JOURNAL_ON_DISK:
+    def _finish_erasing(self, file: FrameFile) -> None:
+        """Erase what was taken back when the power went in between."""
+        left = [held for held in file.ledger.taken_back.values() if not file.is_erased(held)]
+        if left:
+            file.erase(left)
+            file.sync()
+
+    def _room(self, file: FrameFile) -> Room:
+        room = self._room_within_limits(file.ledger, MAX_RECORD_BYTES)
+        with faults.told(self._path):
+            disk = os.statvfs(self._path)
+        if disk.f_bavail * disk.f_frsize - self._limits.keep_free_bytes < _LARGEST_ON_DISK + _NOTES_ON_DISK:
             raise faults.disk_full(self._path)
         return room
 
-    def _room_within_limits(self, db: Database, size: int) -> Room:
-        waiting = Backlog(*database.backlog(db))
+    def _room_within_limits(self, ledger: Ledger, size: int) -> Room:
+        waiting = _backlog(ledger)
         room = Room(self._limits.max_records - waiting.records, self._limits.max_bytes - waiting.bytes)
         if room.records < 1:
             raise faults.backlog_full(self._path, "many records")
@@ -201,53 +217,84 @@ class Outbox:
             raise faults.backlog_full(self._path, "many bytes")
         return room
 
-    def _append(self, db: Database, record_id: bytes, seal: Callable[[Link], bytes]) -> Entry:
-        with db.writing():
-            if known := database.find(db, [record_id]):
-                label, state = known[record_id]
-                return label.entry(state)
-            head = database.head(db)
-            sealed = seal(head.next_link)
-            if not 0 < len(sealed) <= MAX_RECORD_BYTES:
-                raise OutboxError(f"A sealed record has 1 to {MAX_RECORD_BYTES} bytes, not {len(sealed)}.")
-            self._room_within_limits(db, len(sealed))
-            sha256 = hashlib.sha256(sealed).digest()
-            label = Label.make(head.place + 1, head.next_link, record_id, sha256, len(sealed))
-            database.enter(db, label, State.QUEUED, sealed)
+    def _append(self, file: FrameFile, record_id: bytes, seal: Callable[[Link], bytes]) -> Entry:
+        ledger = file.ledger
+        if known := ledger.state_of(record_id):
+            label, state = known
+            return label.entry(state)
+        link = ledger.next_link
+        sealed = seal(link)
+        if not 0 < len(sealed) <= MAX_RECORD_BYTES:
+            raise OutboxError(f"A sealed record has 1 to {MAX_RECORD_BYTES} bytes, not {len(sealed)}.")
+        self._room_within_limits(ledger, len(sealed))
+        sha256 = hashlib.sha256(sealed).digest()
+        label = Label(ledger.place + 1, link.epoch, link.seq, record_id, sha256, len(sealed))
+        file.queue(label, sealed)
         return label.entry(State.QUEUED)
 
-    def _mark_receipted(self, db: Database, receipts: Mapping[bytes, bytes]) -> dict[bytes, Settlement]:
-        with db.writing():
-            known = database.find(db, list(receipts))
-            settlements = {
-                record_id: _settlement(known.get(record_id), sha256) for record_id, sha256 in receipts.items()
-            }
-            settled = [known[key][0] for key, settlement in settlements.items() if settlement is Settlement.SETTLED]
-            for label in settled:
-                database.let_go(db, label)
-            if settled:
-                database.forget(db)
-                self._note_sent(db)
+    def _take_back(self, file: FrameFile, record_id: bytes) -> bool:
+        ledger = file.ledger
+        if held := ledger.waiting.get(record_id):
+            file.note([Note(State.TAKEN_BACK, held.label)])
+        held = held or ledger.taken_back.get(record_id)
+        if held is None:
+            return False
+        file.erase([held])
+        file.sync()
+        salvage.erase_in_damaged(self._path, held.label)
+        return True
+
+    def _mark_receipted(self, file: FrameFile, receipts: Mapping[bytes, bytes]) -> dict[bytes, Settlement]:
+        ledger = file.ledger
+        settlements = {
+            record_id: _settlement(ledger.state_of(record_id), sha256) for record_id, sha256 in receipts.items()
+        }
+        settled = [ledger.waiting[key] for key, settlement in settlements.items() if settlement is Settlement.SETTLED]
         if settled:
+            self._sent.difference_update(held.label.record_id for held in settled)
+            file.note([*(Note(State.RECEIPTED, held.label) for held in settled), *self._news_of_sending(ledger)])
             self._sent.clear()
+            file.erase(settled)
         return settlements
 
-    def _note_sent(self, db: Database) -> None:
-        database.note_sent(db, list(self._sent))
+    def _note_sent(self, file: FrameFile) -> None:
+        if notes := self._news_of_sending(file.ledger):
+            file.note(notes)
+
+    def _news_of_sending(self, ledger: Ledger) -> list[Note]:
+        held = (ledger.waiting.get(record_id) for record_id in self._sent)
+        return [Note(State.SENT, one.label) for one in held if one and one.state is State.QUEUED]
+
+    def _renew_if_worth_it(self, file: FrameFile) -> None:
+        dead = file.ledger.dead_bytes
+        live = file.ledger.end - dead
+        if dead < self._renew_after or dead < _DEAD_OVER_LIVE * live:
+            return
+        with faults.told(self._path):
+            disk = os.statvfs(self._path)
+        if disk.f_bavail * disk.f_frsize > live + self._limits.keep_free_bytes:
+            exchange.renew(file, self._path)
 
 
-def _read(db: Database, record_id: bytes, place: int | None) -> bytes:
-    known = (database.at(db, record_id, place) if place is not None else {}) or database.find(db, [record_id])
-    label, state = known.get(record_id, (None, State.RECEIPTED))
-    if label is None or state is State.RECEIPTED:
-        raise OutboxError(
+def _backlog(ledger: Ledger) -> Backlog:
+    return Backlog(len(ledger.waiting), ledger.waiting_bytes)
+
+
+def _read(file: FrameFile, record_id: bytes) -> bytes:
+    held = file.ledger.waiting.get(record_id)
+    if held is None:
+        raise NotWaitingError(
             f"No record {record_id.hex()} waits in the outbox.",
             next_step="If it did before, look into the reports of salvages: its bytes may have been damaged.",
         )
-    sealed = database.sealed_bytes(db, label)
-    if sealed is None or hashlib.sha256(sealed).digest() != label.sha256:
-        raise faults.damaged(db.path, f"the bytes of record {record_id.hex()} have changed by themselves")
+    _, sealed = file.record(held)
     return sealed
+
+
+def _withdrawn(file: FrameFile, record_ids: Iterable[bytes]) -> None:
+    held = (file.ledger.taken_back.get(record_id) for record_id in record_ids)
+    if notes := [Note(State.RECEIPTED, one.label) for one in held if one]:
+        file.note(notes)
 
 
 def _settlement(known: tuple[Label, State] | None, sha256: bytes) -> Settlement:
@@ -256,4 +303,10 @@ def _settlement(known: tuple[Label, State] | None, sha256: bytes) -> Settlement:
     label, state = known
     if label.sha256 != sha256:
         return Settlement.OTHER_BYTES
-    return Settlement.ALREADY if state is State.RECEIPTED else Settlement.SETTLED
+    match state:
+        case State.RECEIPTED:
+            return Settlement.ALREADY
+        case State.TAKEN_BACK:
+            return Settlement.TAKEN_BACK
+        case State.QUEUED | State.SENT:
+            return Settlement.SETTLED

@@ -51,9 +51,16 @@ class Seal:
     consent: Consent
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBack:
+    """Take back what was sealed last. Answered by `TakenBack` or `TakeBackFailed`."""
+
+    ticket: int
+
+
 @dataclass(frozen=True, slots=True)
 class DropPixels:
     """Destroy every frame and crop that is held."""
 
 
-Command: TypeAlias = Show | StartCamera | StopCamera | Capture | Crop | Seal | DropPixels
+Command: TypeAlias = Show | StartCamera | StopCamera | Capture | Crop | Seal | TakeBack | DropPixels

@@ -66,6 +66,30 @@ class SealFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """The report is deleted here, and its withdrawal is on disk, on its way to every copy."""
+
+    at: float
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBackFailed:
+    """The report could not be taken back here. `code` is the error's stable code."""
+
+    at: float
+    ticket: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """The voice has said all that it was given: whoever listened has had no time to answer before."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CameraFailed:
     """The camera does not start, or gives no frames any more."""
 
@@ -89,5 +113,17 @@ class Unblocked:
 
 
 Event: TypeAlias = (
-    Gesture | Tick | FacesSeen | Captured | CaptureFailed | Sealed | SealFailed | CameraFailed | Blocked | Unblocked
+    Gesture
+    | Tick
+    | Said
+    | FacesSeen
+    | Captured
+    | CaptureFailed
+    | Sealed
+    | SealFailed
+    | TakenBack
+    | TakeBackFailed
+    | CameraFailed
+    | Blocked
+    | Unblocked
 )

@@ -14,7 +14,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, assert_never
 
 from edge_agent.errors import SettingsError
-from edge_agent.session.commands import Capture, Command, Crop, DropPixels, Seal, Show, StartCamera, StopCamera
+from edge_agent.session.commands import (
+    Capture,
+    Command,
+    Crop,
+    DropPixels,
+    Seal,
+    Show,
+    StartCamera,
+    StopCamera,
+    TakeBack,
+)
 from edge_agent.session.consent import Consent, Purpose, Who
 from edge_agent.session.events import (
     Blocked,
@@ -23,8 +33,11 @@ from edge_agent.session.events import (
     CaptureFailed,
     Event,
     FacesSeen,
+    Said,
     Sealed,
     SealFailed,
+    TakeBackFailed,
+    TakenBack,
     Tick,
     Unblocked,
 )
@@ -78,7 +91,7 @@ class State:
     advice: Advice = NO_ADVICE
     faces: int = 0
     tickets: int = 0  # how many were given out
-    awaiting: Capture | Crop | Seal | None = None
+    awaiting: Capture | Crop | Seal | TakeBack | None = None
     blocked: str = ""  # why no report can be taken now
     code: str = ""
     ending: Cause | None = None
@@ -125,9 +138,11 @@ def step(state: State, event: Event) -> Turn:  # noqa: PLR0911 - one line for ea
             return state, ()
         case Tick():
             return _tick(state)
+        case Said():
+            return replace(state, quiet_since=state.now), ()
         case FacesSeen():
             return _faces_seen(state, event)
-        case Captured() | CaptureFailed() | Sealed() | SealFailed():
+        case Captured() | CaptureFailed() | Sealed() | SealFailed() | TakenBack() | TakeBackFailed():
             return _answer(state, event)
         case CameraFailed():
             return _camera_failed(state, event.code)
@@ -192,6 +207,8 @@ def _choose(state: State, hold: Hold) -> Turn:  # noqa: C901, PLR0911 - one line
             return _crop(state, Cause.FACE_CHOSEN, choice)
         case Act.SEND:
             return _seal(state)
+        case Act.TAKE_BACK:
+            return _take_back(state)
         case _:  # pragma: no cover - mypy proves that there is no other
             assert_never(choice)
 
@@ -235,6 +252,14 @@ def _seal(state: State) -> Turn:
     return _move(replace(state, tickets=seal.ticket), Cause.SENT, seal)
 
 
+def _take_back(state: State) -> Turn:
+    if state.awaiting is not None:
+        return _show(state, Say.NOTHING)  # it is being taken back already
+    take_back = TakeBack(ticket=state.tickets + 1)
+    state, shown = _show(replace(state, tickets=take_back.ticket, awaiting=take_back), Say.NOTHING)
+    return state, (*shown, take_back)
+
+
 def _tick(state: State) -> Turn:
     due = deadline(state)
     if due is None or state.now < due:
@@ -257,7 +282,9 @@ def _faces_seen(state: State, event: FacesSeen) -> Turn:
     return _show(state, Say.GUIDANCE) if news else (state, ())
 
 
-def _answer(state: State, event: Captured | CaptureFailed | Sealed | SealFailed) -> Turn:
+def _answer(  # noqa: PLR0911 - one line for each answer
+    state: State, event: Captured | CaptureFailed | Sealed | SealFailed | TakenBack | TakeBackFailed
+) -> Turn:
     asked = state.awaiting
     if asked is None or asked.ticket != event.ticket:
         return state, ()
@@ -272,6 +299,10 @@ def _answer(state: State, event: Captured | CaptureFailed | Sealed | SealFailed)
             return _move(replace(state, receipt_code=event.receipt_code, code=""), cause)
         case SealFailed(), Seal() if state.stage is Stage.SEALING:
             return _move(replace(state, code=event.code), Cause.FAILED)
+        case TakenBack(), TakeBack():
+            return _move(replace(state, receipt_code=""), Cause.TAKEN_BACK)
+        case TakeBackFailed(), TakeBack():
+            return _show(replace(state, awaiting=None, code=event.code, quiet_since=state.now), Say.NOT_TAKEN_BACK)
         case _:
             return state, ()
 
@@ -297,7 +328,7 @@ def _readiness(state: State, code: str) -> Turn:
 
 # -- What holds for every scene and every change of stage --------------------------------------------------------------
 
-_CLOSING: Final = frozenset({Stage.NOTHING_KEPT, Stage.CANNOT})
+_CLOSING: Final = frozenset({Stage.TAKEN_BACK, Stage.NOTHING_KEPT, Stage.CANNOT})
 _ENDED: Final = _CLOSING | {Stage.DONE}
 
 
@@ -318,7 +349,9 @@ def _choices(state: State) -> tuple[Choice, ...]:
             own = (*(Face(index) for index in range(state.faces)), Act.OVAL, Act.TAKE_AGAIN)
         case Stage.REVIEW:
             own = (Act.SEND, Act.TAKE_AGAIN)
-        case Stage.SEALING | Stage.DONE | Stage.NOTHING_KEPT | Stage.CANNOT:
+        case Stage.DONE:
+            return (Act.AGAIN, Act.TAKE_BACK, Act.FINISH)  # an unmeant hold must not undo what somebody has sent
+        case Stage.SEALING | Stage.TAKEN_BACK | Stage.NOTHING_KEPT | Stage.CANNOT:
             own = ()
         case _:  # pragma: no cover - mypy proves that there is no other
             assert_never(state.stage)

@@ -32,7 +32,7 @@ def light(scene: Scene) -> Light:
             return Light.CANNOT if scene.code else Light.READY
         case Stage.CANNOT:
             return Light.CANNOT
-        case Stage.NOTHING_KEPT:
+        case Stage.NOTHING_KEPT | Stage.TAKEN_BACK:
             return Light.NOTHING_KEPT
         case Stage.DONE:
             return Light.SENT

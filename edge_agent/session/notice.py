@@ -9,43 +9,42 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from dataclasses import dataclass
-from importlib import resources
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from edge_agent.errors import SettingsError
+from edge_agent.session import languages
 from edge_agent.session.consent import Purpose, Who
 from edge_agent.session.guidance import Guidance
 from edge_agent.session.scene import Act
 from edge_agent.session.table import ENDS_WITH_NOTHING
+from edge_agent.session.words import NEEDS_A_READER, NOTICE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
-    from importlib.resources.abc import Traversable
 
 Direction = Literal["ltr", "rtl"]
 
 NOTICE: Final = ("who_sees", "what_for", "how_long", "take_back", "free")
 """The sentences of the notice, in the order in which they are said."""
 
-_HEAD: Final = {"id": str, "language": str, "name": str, "direction": str, "needs_a_native_reader": bool}
 _HASHED: Final = ("notice.", "question.")
 _SCENES: Final = (
     *("rest", "language", "who", "permission", "framing", "taking", "choosing_several", "choosing_none"),
-    *("review", "sealing", "done", "cannot"),
+    *("review", "sealing", "done", "taken_back", "cannot"),
 )
 _KEYS: Final = frozenset(
     {
+        *(f"language.{fact}" for fact in ("name", "direction", "reader")),
         *(f"notice.{sentence}" for sentence in NOTICE),
         *(f"question.{purpose}.{side}" for purpose in Purpose for side in ("subject", "adult")),
         *(f"scene.{scene}" for scene in _SCENES),
         *(f"nothing_kept.{cause.name.lower()}" for cause in ENDS_WITH_NOTHING),
         *(f"choice.{choice}" for choice in (*Act, *Who, "face")),
         *(f"guidance.{guidance}" for guidance in Guidance),
-        *(f"say.{said}" for said in ("warning", "nothing_chosen", "let_go")),
+        *(f"say.{said}" for said in ("warning", "nothing_chosen", "let_go", "not_taken_back")),
         *("help.press", "help.hold"),
     }
 )
@@ -78,9 +77,9 @@ class Facts:
 class Notice:
     """What is said in one language.
 
-    `sha256` is the SHA-256 of the notice and its questions: of the UTF-8 of one line `key TAB words LF` for each, in
-    the order of the keys. `name` is the language's own name, `texts` all words by key. `needs_a_native_reader` tells
-    that a machine wrote them and nobody has read them yet.
+    `id` is the notice's, the same in all languages. `sha256` is the SHA-256 of the notice and its questions: of the
+    UTF-8 of one line `key TAB words LF` for each, in the order of the keys. `name` is the language's own name, `texts`
+    all words by key. `needs_a_native_reader` tells that a machine wrote them and nobody has read them yet.
     """
 
     id: str
@@ -96,64 +95,46 @@ class Notice:
         return _PLACE.sub(lambda place: values[place[1]], self.texts[key])
 
 
-def languages() -> tuple[str, ...]:
-    """Give the codes of all languages that there are words for."""
-    return tuple(sorted(f.name.removesuffix(".toml") for f in _folder().iterdir() if f.name.endswith(".toml")))
-
-
 def load(language: str, facts: Facts) -> Notice:
     """Give the words of `language`. Raises SettingsError when there are none, or not all."""
-    if language not in languages():
+    if language not in languages.codes():
         raise SettingsError(
             f"There are no words for the language {language!r}.",
-            next_step=f"Choose among {', '.join(languages())}, or add notices/{language}.toml.",
+            next_step=f"Choose among {', '.join(languages.codes())}, or add a catalogue (see CONTRIBUTING.md).",
         )
-    notice = read((_folder() / f"{language}.toml").read_text(encoding="utf-8"), facts)
-    assert notice.language == language, "a file is named after its language"
-    return notice
+    return of_words(language, languages.words(language), facts)
 
 
-def read(toml: str, facts: Facts) -> Notice:
-    """Make a notice of the text of a notices file. Raises SettingsError when a word is missing, or one too many."""
-    try:
-        document = tomllib.loads(toml)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"A notice is not TOML: {error}", next_step="Correct that place in the file.") from error
-    head = {key: document.pop(key, None) for key in _HEAD}
+def of_words(language: str, words: Mapping[str, str], facts: Facts) -> Notice:
+    """Make a notice of all its words by key. Raises SettingsError when one is missing, or one too many."""
     known = {"ngo": facts.ngo, "telephone": facts.telephone, "days": str(facts.days)}
-    words = dict(_flat(document))
-    wrong = sorted(_wrong(head, words, known.keys()))
+    wrong = sorted(_wrong(words, known.keys()))
     if wrong:
         raise SettingsError(
-            f"The notice in {head['language']!r} can't be used: {'; '.join(wrong)}.",
-            next_step="Compare it, key by key, with notices/en.toml.",
+            f"The words in {language!r} can't be used: {'; '.join(wrong)}.",
+            next_step="Translate them in its catalogue, and run `make words`.",
         )
-    texts = {key: _PLACE.sub(lambda p: known.get(p[1], p[0]), text) for key, text in words.items()}
-    return Notice(**head, sha256=_sha256(texts), texts=MappingProxyType(texts))
+    texts = {key: _PLACE.sub(lambda p: known.get(p[1], p[0]), " ".join(text.split())) for key, text in words.items()}
+    return Notice(
+        id=NOTICE_ID,
+        language=language,
+        name=texts["language.name"],
+        direction="rtl" if texts["language.direction"] == "rtl" else "ltr",
+        needs_a_native_reader=texts["language.reader"] == NEEDS_A_READER,
+        sha256=_sha256(texts),
+        texts=MappingProxyType(texts),
+    )
 
 
-def _folder() -> Traversable:
-    return resources.files("edge_agent.session") / "notices"
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", " ".join(value.split()) if isinstance(value, str) else value
-
-
-def _wrong(head: Mapping[str, Any], words: Mapping[str, Any], known: AbstractSet[str]) -> Iterator[str]:
+def _wrong(words: Mapping[str, str], known: AbstractSet[str]) -> Iterator[str]:
     """Say everything that is wrong with a notice, so that it can be put right in one go."""
-    yield from (f"{key} is missing or of another type" for key, kind in _HEAD.items() if type(head[key]) is not kind)
-    if head["direction"] not in get_args(Direction):
-        yield "direction is neither ltr nor rtl"
+    if words.get("language.direction", "ltr") not in get_args(Direction):
+        yield "language.direction is neither ltr nor rtl"
     yield from (f"{key} is missing" for key in _KEYS - words.keys())
     yield from (f"{key} is unknown" for key in words.keys() - _KEYS)
     for key in _KEYS & words.keys():
         text = words[key]
-        if not isinstance(text, str) or not text:
+        if not text.strip():
             yield f"{key} has no words"
         elif set(_PLACE.findall(text)) - known != _FILLED_WHEN_SAID.get(key, set()):
             yield f"{key} lacks a place to fill in, or has an unknown one"

@@ -27,7 +27,7 @@ _WAY: Final = (
     *(Stage.REST, Stage.LANGUAGE, Stage.WHO, Stage.CONSENT, Stage.PERMISSION, Stage.FRAMING, Stage.CHOOSING),
     *(Stage.REVIEW, Stage.SEALING, Stage.DONE),
 )
-_WIDTH, _HEIGHT = 1050, 1160
+_WIDTH, _HEIGHT = 1050, 1266
 _MIDDLE, _TOP, _STEP = 470, 120, 106
 _BOX_WIDTH, _BOX_HEIGHT = 190, 46
 _CANNOT_X, _NOTHING_X = 150, 855
@@ -35,8 +35,13 @@ _HOME_LEFT, _HOME_RIGHT = 32, 1018  # the ways back to rest
 _Y: Final = {stage: _TOP + place * _STEP for place, stage in enumerate(_WAY)} | {
     Stage.NOTHING_KEPT: _TOP + 9 * _STEP,
     Stage.CANNOT: _TOP + 9 * _STEP,
+    Stage.TAKEN_BACK: _TOP + 10 * _STEP,
 }
-_X: Final = dict.fromkeys(_WAY, _MIDDLE) | {Stage.NOTHING_KEPT: _NOTHING_X, Stage.CANNOT: _CANNOT_X}
+_X: Final = dict.fromkeys(_WAY, _MIDDLE) | {
+    Stage.TAKEN_BACK: _MIDDLE,
+    Stage.NOTHING_KEPT: _NOTHING_X,
+    Stage.CANNOT: _CANNOT_X,
+}
 
 
 def draw() -> str:
@@ -83,7 +88,9 @@ def _heading() -> Iterator[str]:
 def _box(stage: Stage) -> Iterator[str]:
     x, y = _X[stage] - _BOX_WIDTH / 2, _Y[stage] - _BOX_HEIGHT / 2
     fill = _LANTERN if stage in SEEING else _PAPER
-    edge = {Stage.DONE: _LEAF, Stage.CANNOT: _BRICK, Stage.NOTHING_KEPT: _RIVER}.get(stage, _INK)
+    edge = {Stage.DONE: _LEAF, Stage.CANNOT: _BRICK, Stage.NOTHING_KEPT: _RIVER, Stage.TAKEN_BACK: _RIVER}.get(
+        stage, _INK
+    )
     dash = "6 3" if stage in HOLDING else ""
     yield (
         f'<rect x="{x:g}" y="{y:g}" width="{_BOX_WIDTH}" height="{_BOX_HEIGHT}" rx="14"'
@@ -149,8 +156,12 @@ def _home(start: Stage, words: str) -> Iterator[str]:
     home, side = (_HOME_RIGHT, -1) if right else (_HOME_LEFT, 1)
     below = bottom + 36
     edge = _MIDDLE - side * (_BOX_WIDTH / 2 + 2)
-    yield _line(f"M{_X[start]} {bottom} V{below} H{home} V{top - 10} H{edge}", thin=True)
-    yield _text(_X[start] + 10, below - 8, words, anchor="start")
+    x = _X[start] - (60 if start is Stage.DONE else 0)  # beside the way on to 'taken back'
+    yield _line(f"M{x} {bottom} V{below} H{home} V{top - 10} H{edge}", thin=True)
+    if start is Stage.DONE:
+        yield _text(x - 10, below - 8, words, anchor="end")
+    else:
+        yield _text(x + 10, below - 8, words, anchor="start")
 
 
 def _outline(fill: str, *, edge: str = _INK, dash: str = "") -> str:

@@ -31,6 +31,7 @@ class Act(StrEnum):
     TAKE_AGAIN = "take_again"
     AGAIN = "again"  # say it again
     STOP = "stop"  # end here, nothing is kept
+    TAKE_BACK = "take_back"  # the report that was just sent
     FINISH = "finish"  # back to rest, when the session is over
 
 
@@ -60,6 +61,7 @@ class Say(StrEnum):
     WARNING = "warning"  # are you still there?
     NOTHING_CHOSEN = "nothing_chosen"  # let go early
     LET_GO = "let_go"  # the button has been down for very long
+    NOT_TAKEN_BACK = "not_taken_back"  # it did not work here: there is still the telephone
     NOTHING = "nothing"
 
 
@@ -78,6 +80,7 @@ _LANTERN: Final = MappingProxyType(
         Stage.REVIEW: 4,
         Stage.SEALING: 5,
         Stage.DONE: 5,
+        Stage.TAKEN_BACK: 0,
         Stage.NOTHING_KEPT: 0,
         Stage.CANNOT: 0,
     }

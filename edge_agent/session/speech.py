@@ -43,7 +43,7 @@ def spoken(scene: Scene, say: Say, notices: Notices) -> tuple[Sentence, ...]:
             return _lit(scene, notices)
         case Say.GUIDANCE:
             return tuple(_in(notice, notice.text(f"guidance.{scene.guidance}")) for notice in _heard(scene, notices))
-        case Say.WARNING | Say.NOTHING_CHOSEN | Say.LET_GO:
+        case Say.WARNING | Say.NOTHING_CHOSEN | Say.LET_GO | Say.NOT_TAKEN_BACK:
             return tuple(_in(notice, notice.text(f"say.{say}")) for notice in _heard(scene, notices))
         case Say.NOTHING:
             return ()
@@ -67,7 +67,7 @@ def statement(scene: Scene, notice: Notice) -> tuple[str, ...]:  # noqa: PLR0911
             return (notice.text(f"nothing_kept.{scene.ending.name.lower()}"),)
         case Stage.REST:
             return (notice.text("scene.cannot" if scene.code else "scene.rest"),)
-        case Stage.LANGUAGE | Stage.WHO | Stage.REVIEW | Stage.SEALING | Stage.CANNOT:
+        case Stage.LANGUAGE | Stage.WHO | Stage.REVIEW | Stage.SEALING | Stage.TAKEN_BACK | Stage.CANNOT:
             return (notice.text(f"scene.{scene.stage}"),)
         case _:  # pragma: no cover - mypy proves that there is no other
             assert_never(scene.stage)

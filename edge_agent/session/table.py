@@ -33,6 +33,7 @@ class Stage(StrEnum):
     REVIEW = "review"
     SEALING = "sealing"
     DONE = "done"
+    TAKEN_BACK = "taken_back"
     NOTHING_KEPT = "nothing_kept"
     CANNOT = "cannot"
 
@@ -55,6 +56,7 @@ class Cause(StrEnum):
     SENT = "send"
     SEALED = "sealed"
     SEALED_LATE = "it was sealed already"
+    TAKEN_BACK = "taken back"
     FINISHED = "finished"
     TIMED_OUT = "time is over"
     # The four that end with nothing kept.
@@ -92,7 +94,8 @@ TABLE: Final[Mapping[Stage, Mapping[Cause, Stage]]] = MappingProxyType(
         Stage.CHOOSING: {Cause.FACE_CHOSEN: Stage.REVIEW, Cause.TAKE_AGAIN: Stage.FRAMING} | _LEAVE,
         Stage.REVIEW: {Cause.SENT: Stage.SEALING, Cause.TAKE_AGAIN: Stage.FRAMING} | _FAIL | _LEAVE,
         Stage.SEALING: {Cause.SEALED: Stage.DONE} | _STOP | _FAIL,
-        Stage.DONE: _END,
+        Stage.DONE: {Cause.TAKEN_BACK: Stage.TAKEN_BACK} | _END,
+        Stage.TAKEN_BACK: _END,
         Stage.NOTHING_KEPT: {Cause.SEALED_LATE: Stage.DONE} | _END,
         Stage.CANNOT: _END,
     }

@@ -67,7 +67,6 @@ class Scene:
 
     def fill(self) -> None:
         shutil.copyfile(self.full, self.outbox_file)
-        (self.outbox_file.with_name("outbox.db-journal")).unlink(missing_ok=True)
 
     def peer(self, what: str, who: str) -> Child:
         here = self.fleet.directory / "intake" if who == INTAKE else self.fleet.kiosk_directory(who)

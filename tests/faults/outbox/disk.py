@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SECTOR = 512
 _CALL = re.compile(r"^\d+ +(\w+)\((.*)\) += (-?\d+)")
 _FILE = re.compile(r"^\d+<([^>]*?)(?: \(deleted\))?>")
+_HOLE = re.compile(r"FALLOC_FL_KEEP_SIZE\|FALLOC_FL_PUNCH_HOLE, (\d+), (\d+)$")
 _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 
 
@@ -28,6 +29,7 @@ class Call:
     files: list[Path]
     data: bytes = b""
     number: int = 0  # where a write begins, or the length to truncate to
+    length: int = 0  # of the hole to punch
     creates: bool = False
     truncates: bool = False
 
@@ -43,13 +45,20 @@ def calls(log: Path) -> list[Call]:
         texts = [bytes.fromhex(text.replace("\\x", "")) for text in _TEXT.findall(arguments)]
         opened = _FILE.match(arguments)
         last = arguments.rpartition(", ")[2]
-        if opened:
-            file = Path(bytes.fromhex(opened[1].replace("\\x", "")).decode() if "\\x" in opened[1] else opened[1])
+        hole = _HOLE.search(arguments)
+        if opened and hole:
+            found.append(Call(name, [Path(_named(opened[1]))], b"", int(hole[1]), int(hole[2])))
+        elif opened:
+            file = Path(_named(opened[1]))
             found.append(Call(name, [file], b"".join(texts[:1]), int(last) if last.isdigit() else 0))
         else:
             files = [Path(text.decode()) for text in texts]
-            found.append(Call(name, files, b"", 0, "O_CREAT" in arguments, "O_TRUNC" in arguments))
+            found.append(Call(name, files, b"", 0, 0, "O_CREAT" in arguments, "O_TRUNC" in arguments))
     return found
+
+
+def _named(name: str) -> str:
+    return bytes.fromhex(name.replace("\\x", "")).decode() if "\\x" in name else name
 
 
 @dataclass(slots=True)
@@ -86,6 +95,8 @@ class Disk:
                 at = call.number if call.name == "pwrite64" else file.length
                 file.unsure.append((at, call.data))
                 file.length = max(file.length, at + len(call.data))
+            case "fallocate":
+                self.files[self.seen[name]].unsure.append((call.number, bytes(call.length)))
             case "ftruncate":
                 file = self.files[self.seen[name]]
                 file.unsure.append((call.number, None))

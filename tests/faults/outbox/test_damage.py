@@ -1,9 +1,8 @@
-"""Damage to any page of a filled outbox: what can be saved is saved, and of the rest it is told which it was."""
+"""Damage to any block of a filled outbox: what can be saved is saved, and of the rest it is told which it was."""
 
 from __future__ import annotations
 
 import random  # noqa: TID251  # seeded, so that each run is the same
-import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import pytest
 
 from edge_agent.errors import OutboxError
 from edge_agent.outbox import Entry, Fate, Limits, Outbox
-from edge_agent.outbox.database import PAGE_BYTES
+from edge_agent.outbox.frames import BLOCK, HEADER_BYTES
 from tests.faults.outbox import life
 
 if TYPE_CHECKING:
@@ -20,13 +19,14 @@ if TYPE_CHECKING:
 
 LIMITS = Limits(max_bytes=1 << 24, max_records=100, keep_free_bytes=0)
 RECORDS = 30
-RECEIPTED = range(1, 9)  # their pages are used again by later records, some are free
+RECEIPTED = range(1, 9)
+TAKEN_BACK = 14
 SIZES = (900, 2500, 5000)
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An outbox with tombstones, waiting records of several sizes, free pages and reused pages."""
+    """An outbox with tombstones, waiting records of several sizes, notes in between, one that was taken back."""
     path = tmp_path_factory.mktemp("filled") / "outbox.db"
     with closing(Outbox.open(path, LIMITS)) as outbox:
         for number in range(1, RECORDS + 1):
@@ -37,6 +37,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
             if entry.seq in RECEIPTED:
                 outbox.mark_receipted({entry.record_id: entry.sha256})
+            if entry.seq == TAKEN_BACK:
+                outbox.take_back(entry.record_id)
         oldest = outbox.waiting(1)[0]
         outbox.mark_receipted({oldest.record_id: oldest.sha256})
     return path
@@ -49,36 +51,35 @@ def whole(filled: Path) -> dict[int, tuple[Entry, bytes]]:
         return {entry.seq: (entry, outbox.read(entry.record_id)) for entry in outbox.waiting(100)}
 
 
-def zeros(page: bytearray, _: random.Random) -> None:
-    page[:] = bytes(len(page))
+def zeros(block: bytearray, _: random.Random) -> None:
+    block[:] = bytes(len(block))
 
 
-def noise(page: bytearray, chance: random.Random) -> None:
-    page[:] = chance.randbytes(len(page))
+def noise(block: bytearray, chance: random.Random) -> None:
+    block[:] = chance.randbytes(len(block))
 
 
-def one_bit(page: bytearray, chance: random.Random) -> None:
-    page[chance.randrange(len(page))] ^= 1 << chance.randrange(8)
+def one_bit(block: bytearray, chance: random.Random) -> None:
+    block[chance.randrange(len(block))] ^= 1 << chance.randrange(8)
 
 
-def one_bit_of_the_page_header(page: bytearray, chance: random.Random) -> None:
-    page[chance.randrange(12)] ^= 1 << chance.randrange(8)
+def one_bit_of_the_frame_header(block: bytearray, chance: random.Random) -> None:
+    block[chance.randrange(HEADER_BYTES)] ^= 1 << chance.randrange(8)
 
 
-def each_page_damaged(
-    filled: Path, how: Callable[[bytearray, random.Random], None], pages_at_once: int, folder: Path
+def each_block_damaged(
+    filled: Path, how: Callable[[bytearray, random.Random], None], blocks_at_once: int, folder: Path
 ) -> Iterator[Path]:
-    pages = filled.stat().st_size // PAGE_BYTES
-    for number in range(0, pages, pages_at_once):
+    blocks = filled.stat().st_size // BLOCK
+    for number in range(0, blocks, blocks_at_once):
         data = bytearray(filled.read_bytes())
-        at = slice(number * PAGE_BYTES, (number + pages_at_once) * PAGE_BYTES)
+        at = slice(number * BLOCK, (number + blocks_at_once) * BLOCK)
         damaged = data[at]
         how(damaged, random.Random(number))
         data[at] = damaged
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        (folder / "outbox.db").write_bytes(data)
-        yield folder / "outbox.db"
+        path = life.fresh(folder, filled) / "outbox.db"
+        path.write_bytes(data)
+        yield path
 
 
 def read_all(outbox: Outbox) -> dict[int, bytes]:
@@ -104,18 +105,18 @@ def fates(outbox: Outbox, epoch: bytes) -> dict[int, Fate]:
 
 
 @pytest.mark.red_line(14)
-@pytest.mark.parametrize("pages_at_once", [1, 4])
-@pytest.mark.parametrize("how", [zeros, noise, one_bit, one_bit_of_the_page_header])
-def test_whatever_page_is_damaged_each_record_is_saved_or_told(
+@pytest.mark.parametrize("blocks_at_once", [1, 4])
+@pytest.mark.parametrize("how", [zeros, noise, one_bit, one_bit_of_the_frame_header])
+def test_whatever_block_is_damaged_each_record_is_saved_or_told(
     filled: Path,
     whole: dict[int, tuple[Entry, bytes]],
     tmp_path: Path,
     how: Callable[[bytearray, random.Random], None],
-    pages_at_once: int,
+    blocks_at_once: int,
 ) -> None:
     (epoch,) = {entry.epoch for entry, _ in whole.values()}
     lost = 0
-    for path in each_page_damaged(filled, how, pages_at_once, tmp_path / "damaged"):
+    for path in each_block_damaged(filled, how, blocks_at_once, tmp_path / "damaged"):
         before = path.read_bytes()
         with closing(Outbox.open(path, LIMITS)) as outbox:
             read = read_all(outbox)

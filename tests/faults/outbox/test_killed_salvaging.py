@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.outbox import Outbox
 from tests.faults.outbox import life, trace
 
 if TYPE_CHECKING:
@@ -25,6 +24,6 @@ def test_killed_at_any_writing_call_of_a_salvage_it_is_done_again_and_saves_the_
     for name, number in cuts:
         folder = life.fresh(tmp_path / "cut", damaged)
         trace.killed(folder, name, number, only_open=True)
-        with closing(Outbox.open(folder / "outbox.db", life.LIMITS)) as outbox:
+        with closing(life.opened(folder / "outbox.db")) as outbox:
             life.prove_salvaged(outbox, sealed)
         assert (folder / "outbox.damaged-1").read_bytes() == damaged.read_bytes()

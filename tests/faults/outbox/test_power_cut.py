@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.outbox import Outbox
 from tests.faults.outbox import life, trace
 from tests.faults.outbox.disk import Call, Disk, calls
 
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-DRAWS = (0.2, 0.5, 0.8)  # of what isn't synced, such shares may have reached the disk, torn or whole
+DRAWS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # such shares of what isn't synced may be there, torn or whole
+RECORD_EXTENT = 2 * 4096  # bytes that a record of this life takes in the file
 
 
 def recorded(folder: Path, *, only_open: bool = False) -> list[Call]:
@@ -49,8 +49,8 @@ def test_at_whatever_write_the_power_goes_nothing_certain_is_gone_or_doubled(tmp
     certain: list[str] = []
     tried = 0
     for folder, certain in cuts(Disk(tmp_path / "whole"), whole, tmp_path / "cut"):
-        with closing(Outbox.open(folder / "outbox.db", life.LIMITS)) as outbox:
-            life.prove(outbox, certain)
+        with closing(life.opened(folder / "outbox.db")) as outbox:
+            life.prove(outbox, folder / "outbox.db", certain)
             life.prove_that_life_goes_on(outbox)
         tried += 1
     assert tried > 600
@@ -63,11 +63,32 @@ def test_at_whatever_write_of_a_salvage_the_power_goes_it_is_done_again_and_save
     sealed = life.damaged_outbox(damaged)
     whole = recorded(life.fresh(tmp_path / "whole", damaged), only_open=True)
     disk = Disk(tmp_path / "whole")
-    disk.preload("outbox.db", damaged.read_bytes())
+    for name in ("outbox.db", "outbox.lock"):
+        disk.preload(name, damaged.with_name(name).read_bytes())
     tried = 0
     for folder, _ in cuts(disk, whole, tmp_path / "cut"):
-        with closing(Outbox.open(folder / "outbox.db", life.LIMITS)) as outbox:
+        with closing(life.opened(folder / "outbox.db")) as outbox:
             life.prove_salvaged(outbox, sealed)
         assert (folder / "outbox.damaged-1").read_bytes() == damaged.read_bytes()
         tried += 1
-    assert tried > 300
+    assert tried > 270
+
+
+@pytest.mark.red_line(14)
+def test_what_a_killed_process_has_left_is_on_the_disk_before_anybody_counts_on_it(tmp_path: Path) -> None:
+    folder = life.fresh(tmp_path / "whole")
+    trace.killed(folder, "fdatasync", 3)  # of the second record: all of it is written, none of it is sure
+    disk = Disk(folder)
+    disk.preload("outbox.lock", (folder / "outbox.lock").read_bytes())
+    data = (folder / "outbox.db").read_bytes()
+    disk.preload("outbox.db", data[:-RECORD_EXTENT])
+    disk.files[-1].unsure.append((len(data) - RECORD_EXTENT, data[-RECORD_EXTENT:]))
+    for cut in (life.fresh(tmp_path / "before"), life.fresh(tmp_path / "after")):
+        disk.after_a_cut(cut, None, 0)
+        for call in recorded(folder, only_open=True):
+            disk.do(call)
+    highest = []
+    for name in ("before", "after"):
+        with closing(life.opened(tmp_path / name / "outbox.db")) as outbox:
+            highest.append(outbox.highest()[1])
+    assert highest == [1, 2]

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WRITING = (
-    "write,pwrite64,fsync,fdatasync,ftruncate,unlink,unlinkat,rename,renameat,renameat2,link,linkat,"
+    "write,pwrite64,fsync,fdatasync,ftruncate,fallocate,unlink,unlinkat,rename,renameat,renameat2,link,linkat,"
     "open,openat,creat,chmod,fchmod,fchmodat"
 )
 FAST = "--seccomp-bpf"  # stops at the wanted calls alone; strace can't send signals then
-NAMES = ("outbox.db", "outbox.db-journal", "outbox.new", "outbox.new-journal", "outbox.lock", "outbox.damaged-1")
+NAMES = ("outbox.db", "outbox.new", "outbox.lock", "outbox.damaged-1")
 
 
 def run(folder: Path, *options: str, said: Path | None = None, only_open: bool = False) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -26,10 +27,11 @@ from edge_agent.session import notice
 from edge_agent.session.table import Stage
 from edge_agent.trust import TrustFile
 from edge_agent.vision import finder, manifest
-from edge_agent.wire import report, sealing, status
+from edge_agent.wire import report, sealing, status, withdrawal
 from edge_agent.wire.bundle import Holder, Recipient
 from edge_agent.wire.consent import Notice, Purpose, Role, Subject
 from edge_agent.wire.keys import RecipientPrivateKey
+from edge_agent.wire.topics import Channel
 from provisioning.throwaway import ThrowawayFleet
 
 if TYPE_CHECKING:
@@ -271,6 +273,37 @@ def test_nothing_a_person_chose_is_said_in_the_events(world, capsys):
     assert '"sealed"' in said
     for word in ("child", "staff", '"ug"', "yes", "partners", "Nowhere in particular"):
         assert word not in said
+
+
+# -- Taking it back ----------------------------------------------------------------------------------------------------
+
+BACK = [*ADULT[:9], ("done", ("take_back",)), ("taken_back", ("finish",))]
+
+
+@pytest.mark.red_line(11)
+def test_what_is_taken_back_leaves_the_outbox_and_its_withdrawal_names_it(world, capsys):
+    (only,) = world.play(BACK)
+    said = withdrawal.parse(only)
+    world.fleet.registry().verify(said, arrived_on=world.settings.address.topic(Channel.RECORDS))
+    sealed = next(event for event in events(capsys) if event["event"] == "sealed")
+    named = said.claims.withdraws
+    assert (named.record_id.hex(), named.seq, named.epoch) == (sealed["record"], 1, said.claims.epoch)
+    assert (said.claims.seq, said.claims.previous) == (2, named.sha256)
+    assert world.witness.stages[-3:] == [Stage.DONE, Stage.TAKEN_BACK, Stage.REST]
+
+
+@pytest.mark.red_line(11)
+def test_a_withdrawal_that_the_outbox_has_no_room_for_keeps_the_report_and_the_code(world):
+    steps = [*BACK[:-1], ("done", ("finish",))]
+    limits = Limits(max_bytes=50_000_000, max_records=1, keep_free_bytes=0)
+    (sealed,) = world.play(steps, limits=limits)
+    assert world.open(sealed).faces
+    assert world.witness.stages[-2:] == [Stage.DONE, Stage.REST]
+    assert "outbox-full" in world.witness.codes
+
+
+def events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 # -- What people are told ----------------------------------------------------------------------------------------------

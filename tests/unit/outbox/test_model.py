@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LIMITS = Limits(max_bytes=20_000, max_records=6, keep_free_bytes=0)
+RENEW_AFTER = 30_000  # bytes; few enough for several new files in one run
 KIOSK, COURIER = 0, 1
 numbers = st.integers(0, 15)
 some_numbers = st.sets(numbers, max_size=4)
 
 
 class TwoAtOnce(RuleBasedStateMachine):
-    """A kiosk and a courier on one file; the model is two dictionaries and the end of the chain."""
+    """A kiosk and a courier on one file; the model is three dictionaries and the end of the chain."""
 
     @initialize()
     def begin(self) -> None:
@@ -35,11 +36,12 @@ class TwoAtOnce(RuleBasedStateMachine):
         self.epoch = self.handles[KIOSK].highest()[0]
         self.waiting: dict[int, bytes] = {}
         self.receipted: dict[int, bytes] = {}
+        self.taken_back: dict[int, bytes] = {}
         self.sent: set[int] = set()
         self.last = bytes(32)
 
     def opened(self) -> Outbox:
-        return Outbox.open(self.folder / "outbox.db", LIMITS, patience=1)
+        return Outbox.open(self.folder / "outbox.db", LIMITS, patience=1, renew_after=RENEW_AFTER)
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):
@@ -49,12 +51,16 @@ class TwoAtOnce(RuleBasedStateMachine):
 
     @property
     def taken(self) -> int:
-        return len(self.waiting) + len(self.receipted)
+        return len(self.known)
+
+    @property
+    def known(self) -> dict[int, bytes]:
+        return self.waiting | self.receipted | self.taken_back
 
     @rule(number=numbers, size=st.integers(100, 8000))
     def append(self, number: int, size: int) -> None:
         kiosk = self.handles[KIOSK]
-        if number in self.waiting or number in self.receipted:
+        if number in self.known:
             assert kiosk.append(an_id(number), must_not_seal).record_id == an_id(number)
             return
         sealed: list[bytes] = []
@@ -77,7 +83,7 @@ class TwoAtOnce(RuleBasedStateMachine):
 
     @rule(number=numbers)
     def fail_to_seal(self, number: int) -> None:
-        if number in self.waiting or number in self.receipted:
+        if number in self.known:
             return
 
         def seal(_: Link) -> bytes:
@@ -98,7 +104,7 @@ class TwoAtOnce(RuleBasedStateMachine):
 
     @rule(right=some_numbers, wrong=some_numbers)
     def mark_receipted(self, right: set[int], wrong: set[int]) -> None:
-        known = self.waiting | self.receipted
+        known = self.known
         receipts = {an_id(n): hashlib.sha256(known.get(n, b"")).digest() for n in right}
         receipts |= {an_id(n): hashlib.sha256(b"other").digest() for n in wrong}
         expected = {
@@ -108,6 +114,8 @@ class TwoAtOnce(RuleBasedStateMachine):
             if n in wrong
             else Settlement.SETTLED
             if n in self.waiting
+            else Settlement.TAKEN_BACK
+            if n in self.taken_back
             else Settlement.ALREADY
             for n in right | wrong
         }
@@ -116,6 +124,21 @@ class TwoAtOnce(RuleBasedStateMachine):
             if n in self.waiting:
                 self.receipted[n] = self.waiting.pop(n)
         self.sent &= self.waiting.keys()
+
+    @rule(number=numbers)
+    def take_back(self, number: int) -> None:
+        here = number in self.waiting or number in self.taken_back
+        assert self.handles[KIOSK].take_back(an_id(number)) == here
+        if number in self.waiting:
+            self.taken_back[number] = self.waiting.pop(number)
+            assert self.taken_back[number][-50:] not in (self.folder / "outbox.db").read_bytes()
+        self.sent.discard(number)
+
+    @rule(chosen=some_numbers)
+    def withdraw(self, chosen: set[int]) -> None:
+        self.handles[COURIER].withdrawn(map(an_id, chosen))
+        for number in chosen & self.taken_back.keys():
+            self.receipted[number] = self.taken_back.pop(number)
 
     @rule(which=st.sampled_from([KIOSK, COURIER]))
     def reopen(self, which: int) -> None:
@@ -141,6 +164,7 @@ class TwoAtOnce(RuleBasedStateMachine):
             assert handle.backlog() == Backlog(len(self.waiting), size)
             assert handle.highest() == (self.epoch, self.taken)
             assert [entry.record_id for entry in handle.waiting(100)] == self.ids(self.waiting)
+            assert [entry.record_id for entry in handle.taken_back()] == self.ids(self.taken_back)
             assert handle.salvages() == ()
         states = {entry.record_id: entry.state for entry in self.handles[COURIER].waiting(100)}
         assert {key for key, state in states.items() if state is State.SENT} == set(self.ids(self.sent))

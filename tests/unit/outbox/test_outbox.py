@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
-import shutil
+import resource
 import sqlite3
 import stat
 from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.errors import OutboxError, OutboxFullError
+from edge_agent.errors import NotWaitingError, OutboxError, OutboxFullError
 from edge_agent.outbox import Backlog, Limits, Link, Outbox, Room, Settlement, State
 from edge_agent.wire.sealing import MAX_RECORD_BYTES
-from tests.unit.outbox.world import ROOMY, an_id, fill, must_not_seal, opened, receipt, sealed_with, sealing
+from tests.unit.outbox.world import ROOMY, an_id, damage, fill, must_not_seal, opened, receipt, sealed_with, sealing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,12 +181,10 @@ def test_tombstones_are_forgotten_in_the_end_and_waiting_records_never(path: Pat
         assert outbox.mark_receipted({an_id(1): bytes(32)}) == {an_id(1): Settlement.UNKNOWN}
         assert outbox.mark_receipted({an_id(1279): bytes(32)}) == {an_id(1279): Settlement.OTHER_BYTES}
         assert outbox.waiting(10) == [waiting]
-    with sqlite3.connect(path) as connection:
-        ((rows,),) = connection.execute("SELECT count(*) FROM ledger")
-    connection.close()
-    assert rows < 1025 + 128
+        assert len(outbox._file.ledger.receipted) <= 1024 + 40
     with opened(path) as outbox:
         assert (outbox.highest()[1], outbox.salvages()) == (1281, ())
+        assert outbox.waiting(10) == [waiting]
 
 
 # -- Room --------------------------------------------------------------------------------------------------------------
@@ -235,23 +234,132 @@ def test_a_disk_with_no_more_than_what_is_to_be_kept_free_has_no_room(path: Path
         assert outbox.backlog().records == 1
 
 
-def test_pages_that_were_let_go_are_room_too(path: Path) -> None:
+def test_what_was_let_go_is_the_disks_again(path: Path) -> None:
     with opened(path) as outbox:
-        receipt(outbox, *fill(outbox, range(2), size=MAX_RECORD_BYTES))
-    with opened(path, Limits(max_bytes=1 << 20, max_records=10, keep_free_bytes=1 << 60)) as outbox:
-        assert outbox.room().records == 10
+        entries = fill(outbox, range(20), size=MAX_RECORD_BYTES)
+        outbox.append(an_id(99), sealing(99))
+        receipt(outbox, *entries)
+        assert path.stat().st_blocks * 512 < 2 * MAX_RECORD_BYTES
+        assert outbox.read(an_id(99))
 
 
-def test_a_disk_that_fills_up_in_the_middle_of_an_append_loses_nothing(outbox: Outbox) -> None:
+def test_a_disk_that_fills_up_in_the_middle_of_an_append_loses_nothing(outbox: Outbox, path: Path) -> None:
     fill(outbox, range(2))
     before = outbox.highest(), outbox.waiting(10)
-    pages = outbox._database.execute("PRAGMA page_count")[0][0]
-    outbox._database.execute(f"PRAGMA max_page_count={pages + 1}")
-    with pytest.raises(OutboxFullError, match="No space"):
-        outbox.append(an_id(5), sealing(5))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5000, hard))
+    try:
+        with pytest.raises(OutboxFullError, match="No space"):
+            outbox.append(an_id(5), sealing(5, size=9000))  # its beginning can still be written
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (outbox.highest(), outbox.waiting(10)) == before
-    outbox._database.execute("PRAGMA max_page_count=1000000")
     assert outbox.append(an_id(5), sealing(5)).seq == 3
+
+
+# -- A new file in time ------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_mostly_dead_is_exchanged_for_one_with_what_still_matters(path: Path) -> None:
+    with opened(path, renew_after=100_000) as kiosk, opened(path, renew_after=100_000) as courier:
+        entries = fill(kiosk, range(30), size=5000)
+        kiosk.take_back(an_id(28))
+        courier.mark_sent([an_id(29)])
+        first = path.stat().st_ino
+        receipt(courier, *entries[:27])
+        assert path.stat().st_ino != first
+        assert path.stat().st_size < 50_000
+        assert [(entry.seq, entry.state) for entry in kiosk.waiting(9)] == [(28, State.QUEUED), (30, State.SENT)]
+        assert [entry.seq for entry in kiosk.taken_back()] == [29]
+        assert kiosk.append(entries[0].record_id, must_not_seal).state is State.RECEIPTED
+        links: list[Link] = []
+        kiosk.append(an_id(50), lambda link: links.append(link) or b"sealed")
+        assert links == [Link(entries[0].epoch, 31, entries[29].sha256)]
+        assert courier.read(an_id(29)) == sealed_with(Link(entries[0].epoch, 30, entries[28].sha256), 29, 5000)
+        assert (courier.backlog().records, courier.salvages()) == (3, ())
+
+
+def test_a_file_with_much_that_waits_is_left_as_it_is(path: Path) -> None:
+    with opened(path, renew_after=10_000) as outbox:
+        entries = fill(outbox, range(8), size=5000)
+        first = path.stat().st_ino
+        receipt(outbox, *entries[:5])
+        assert path.stat().st_ino == first
+
+
+def test_a_new_file_is_not_begun_on_a_disk_without_the_space_for_it(path: Path) -> None:
+    keep_all = Limits(max_bytes=1 << 20, max_records=100, keep_free_bytes=1 << 60)
+    with opened(path, keep_all, renew_after=10_000) as outbox:
+        entries = fill(outbox, range(8), size=5000)
+        first = path.stat().st_ino
+        receipt(outbox, *entries)
+        assert path.stat().st_ino == first
+
+
+# -- Taken back --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.red_line(1)
+def test_a_record_that_is_taken_back_is_destroyed_and_its_place_stays_accounted_for(path: Path) -> None:
+    with opened(path) as kiosk, opened(path) as courier:
+        first, second, third = fill(kiosk, range(3), size=6000)
+        sealed = courier.read(second.record_id)
+        assert sealed in path.read_bytes()
+        assert kiosk.take_back(second.record_id)
+        left = path.read_bytes()
+        assert not any(sealed[at : at + 50] in left for at in range(0, 5950, 50))
+        assert [entry.record_id for entry in courier.waiting(9)] == [first.record_id, third.record_id]
+        assert courier.backlog() == Backlog(2, 12_000)
+        with pytest.raises(NotWaitingError):
+            courier.read(second.record_id)
+    with opened(path) as outbox:
+        (entry,) = outbox.taken_back()
+        assert (entry.seq, entry.sha256, entry.record_id) == (2, second.sha256, second.record_id)
+        assert entry.state is State.TAKEN_BACK
+        assert outbox.append(second.record_id, must_not_seal) == entry
+        assert outbox.append(an_id(4), sealing(4)).seq == 4
+
+
+def test_taking_back_says_whether_the_record_was_here(outbox: Outbox) -> None:
+    first, second = fill(outbox, range(2))
+    receipt(outbox, first)
+    assert not outbox.take_back(first.record_id)
+    assert not outbox.take_back(an_id(77))
+    assert outbox.take_back(second.record_id)
+    assert outbox.take_back(second.record_id)  # so that it can be asked again when the answer was lost
+
+
+def test_a_late_receipt_of_a_record_that_was_taken_back_leaves_the_withdrawal_to_be_made(outbox: Outbox) -> None:
+    (entry,) = fill(outbox, range(1))
+    outbox.mark_sent([entry.record_id])
+    outbox.take_back(entry.record_id)
+    assert outbox.mark_receipted({entry.record_id: entry.sha256}) == {entry.record_id: Settlement.TAKEN_BACK}
+    assert len(outbox.taken_back()) == 1
+    outbox.withdrawn([entry.record_id, an_id(77)])
+    assert outbox.taken_back() == []
+    assert outbox.mark_receipted({entry.record_id: entry.sha256}) == {entry.record_id: Settlement.ALREADY}
+
+
+def test_what_was_taken_back_is_remembered_until_its_withdrawal_has_arrived(path: Path) -> None:
+    with opened(path, renew_after=100_000) as outbox:
+        fill(outbox, range(1), size=100)
+        outbox.take_back(an_id(0))
+        for start in range(1, 1121, 40):
+            receipt(outbox, *fill(outbox, range(start, start + 40), size=100))
+        assert [entry.seq for entry in outbox.taken_back()] == [1]
+
+
+@pytest.mark.red_line(1)
+def test_what_is_taken_back_goes_from_damaged_files_that_were_set_aside_too(path: Path) -> None:
+    with opened(path) as outbox:
+        entries = fill(outbox, range(3))
+        sealed = outbox.read(entries[1].record_id)
+    damage(path, 0, bytes(100))
+    with opened(path) as outbox:
+        aside = path.with_name(outbox.salvages()[0].set_aside)
+        assert sealed in aside.read_bytes()
+        assert outbox.take_back(entries[1].record_id)
+        assert sealed[-100:] not in aside.read_bytes() + path.read_bytes()
 
 
 # -- Two at once -------------------------------------------------------------------------------------------------------
@@ -273,27 +381,16 @@ def test_the_files_belong_to_user_and_group_whatever_the_umask(path: Path) -> No
     finally:
         os.umask(before)
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
-    assert modes == {"outbox.db": 0o660, "outbox.db-journal": 0o660, "outbox.lock": 0o660}
+    assert modes == {"outbox.db": 0o660, "outbox.lock": 0o660}
 
 
-def test_every_commit_is_synced_with_a_rollback_journal(outbox: Outbox) -> None:
-    pragmas = ("journal_mode", "synchronous", "secure_delete", "page_size")
-    assert [outbox._database.execute(f"PRAGMA {pragma}")[0][0] for pragma in pragmas] == ["truncate", 3, 0, 1024]
-
-
-def test_a_stranger_who_locks_the_file_is_told_as_that(outbox: Outbox, path: Path) -> None:
-    stranger = sqlite3.connect(path, isolation_level=None)
-    stranger.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(OutboxError, match="locked by another program") as caught:
-        outbox.append(an_id(1), sealing(1))
-    assert "Close" in caught.value.next_step
-    stranger.close()
+def test_a_stranger_who_locks_the_outbox_is_told_as_that(outbox: Outbox, path: Path) -> None:
+    with path.with_name("outbox.lock").open() as stranger:
+        fcntl.flock(stranger, fcntl.LOCK_EX)
+        with pytest.raises(OutboxError, match="locked by another program") as caught:
+            outbox.append(an_id(1), sealing(1))
+        assert "Close" in caught.value.next_step
     assert outbox.append(an_id(1), sealing(1)).seq == 1
-
-
-def test_an_exchange_of_the_file_waits_until_nobody_works_on_it(outbox: Outbox, path: Path) -> None:
-    with outbox._gate.shared(), pytest.raises(OutboxError, match="locked"):
-        Outbox.open(path, ROOMY, patience=0.01)
 
 
 # -- Faults ------------------------------------------------------------------------------------------------------------
@@ -315,44 +412,32 @@ def test_an_outbox_that_vanishes_is_not_quietly_begun_anew(outbox: Outbox, path:
     assert outbox.backlog().records == 1
 
 
-def test_a_database_of_another_program_is_left_alone(path: Path) -> None:
+def test_a_database_of_sqlite_is_left_alone(path: Path) -> None:
     with sqlite3.connect(path) as other:
-        other.execute("CREATE TABLE recipes (name TEXT)")
+        other.execute("CREATE TABLE ledger (place INTEGER)")
     other.close()
     before = path.read_bytes()
-    with pytest.raises(OutboxError, match="another program"):
+    with pytest.raises(OutboxError, match="left alone") as caught:
         Outbox.open(path, ROOMY)
+    assert "reports may wait in it" in caught.value.next_step
     assert path.read_bytes() == before
     assert not path.with_name("outbox.damaged-1").exists()
 
 
-def test_a_journal_without_its_outbox_is_not_rolled_back_into_a_new_one(path: Path, tmp_path: Path) -> None:
-    with opened(path) as outbox:
-        fill(outbox, range(3))
-        with outbox._database.writing():
-            outbox._database.execute("PRAGMA cache_spill=1")
-            outbox._database.execute("UPDATE ledger SET state = 1")
-            outbox._database._connection.execute("PRAGMA cache_size=1")
-            outbox._database.execute("INSERT INTO sealed (bytes) VALUES (zeroblob(300000))")
-            hot = tmp_path / "hot"
-            shutil.copy(path.with_name("outbox.db-journal"), hot)
-    assert hot.stat().st_size > 0
-    path.unlink()
-    hot.rename(path.with_name("outbox.db-journal"))
-    with opened(path) as outbox:
-        assert (outbox.backlog(), outbox.salvages()) == (Backlog(0, 0), ())
-    assert path.with_name("outbox.damaged-1-journal").exists()
+def test_a_file_of_another_layout_is_left_alone(path: Path) -> None:
+    path.write_bytes(b"HMW\x02" + bytes(5000))
+    with pytest.raises(OutboxError, match="newer version"):
+        Outbox.open(path, ROOMY)
+    assert not path.with_name("outbox.damaged-1").exists()
 
 
 def test_closing_lets_go_even_when_the_marks_cannot_be_written(path: Path) -> None:
     outbox = Outbox.open(path, ROOMY, patience=0.01)
     (entry,) = fill(outbox, range(1))
     outbox.mark_sent([entry.record_id])
-    with sqlite3.connect(path, isolation_level=None) as stranger:
-        stranger.execute("BEGIN EXCLUSIVE")
+    with path.with_name("outbox.lock").open() as stranger:
+        fcntl.flock(stranger, fcntl.LOCK_EX)
         with pytest.raises(OutboxError, match="locked"):
             outbox.close()
-        stranger.execute("ROLLBACK")
-    stranger.close()
     with opened(path) as outbox:
         assert outbox.waiting(1) == [entry]

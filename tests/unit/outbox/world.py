@@ -36,8 +36,8 @@ def must_not_seal(link: Link) -> bytes:
 
 
 @contextmanager
-def opened(path: Path, limits: Limits = ROOMY, patience: float = 0.1) -> Iterator[Outbox]:
-    outbox = Outbox.open(path, limits, patience=patience)
+def opened(path: Path, limits: Limits = ROOMY, renew_after: int = 8 << 20) -> Iterator[Outbox]:
+    outbox = Outbox.open(path, limits, patience=0.1, renew_after=renew_after)
     try:
         yield outbox
     finally:

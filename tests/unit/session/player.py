@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TypeVar
 
 from edge_agent.session import flow
-from edge_agent.session.commands import Capture, Command, Crop, Seal, Show
+from edge_agent.session.commands import Capture, Command, Crop, Seal, Show, TakeBack
 from edge_agent.session.consent import Purpose, Who
-from edge_agent.session.events import Blocked, Captured, Event, Sealed, Tick
+from edge_agent.session.events import Blocked, Captured, Event, Sealed, TakenBack, Tick
 from edge_agent.session.gestures import Hold, HoldAbandoned, HoldProgress, Press
 from edge_agent.session.pace import Pace
 from edge_agent.session.scene import Act, Choice, Language, Say, Scene
@@ -16,7 +16,7 @@ from edge_agent.session.table import Stage
 PACE = Pace(hold_s=1.2, silence_s=60, warning_s=30, code_shown_s=120, notice_shown_s=8)
 PLAN = flow.Plan(languages=("en", "ug"), purposes=tuple(Purpose), pace=PACE)
 
-T = TypeVar("T", Capture, Crop, Seal)
+T = TypeVar("T", Capture, Crop, Seal, TakeBack)
 
 
 class Player:
@@ -92,6 +92,8 @@ class Player:
                 return self.to(Stage.REVIEW).choose(Act.SEND)
             case Stage.DONE:
                 return self.to(Stage.SEALING).sealed()
+            case Stage.TAKEN_BACK:
+                return self.to(Stage.DONE).choose(Act.TAKE_BACK).taken_back()
             case Stage.NOTHING_KEPT:
                 return self.to(Stage.LANGUAGE).choose(Act.STOP)
             case Stage.CANNOT:
@@ -102,6 +104,9 @@ class Player:
 
     def sealed(self) -> Player:
         return self.happens(Sealed(at=self.now + 0.1, ticket=self.asked(Seal)[-1].ticket, receipt_code="ABC-DEF-GH1"))
+
+    def taken_back(self) -> Player:
+        return self.happens(TakenBack(at=self.now + 0.1, ticket=self.asked(TakeBack)[-1].ticket))
 
     def asked(self, kind: type[T]) -> list[T]:
         return [command for command in self.all if isinstance(command, kind)]

@@ -6,7 +6,7 @@ import pytest
 
 from edge_agent.errors import SettingsError
 from edge_agent.session import flow
-from edge_agent.session.commands import Crop, Seal, Show
+from edge_agent.session.commands import Crop, Seal, Show, TakeBack
 from edge_agent.session.consent import Party, Purpose, Question, Who
 from edge_agent.session.events import (
     Blocked,
@@ -14,8 +14,10 @@ from edge_agent.session.events import (
     Captured,
     CaptureFailed,
     FacesSeen,
+    Said,
     Sealed,
     SealFailed,
+    TakeBackFailed,
     Tick,
     Unblocked,
 )
@@ -87,7 +89,7 @@ def test_the_lanterns_lead_from_the_first_step_to_the_last():
 # -- The grammar of every scene ----------------------------------------------------------------------------------------
 
 AWAKE = [stage for stage in Stage if stage is not Stage.REST]
-ON_THE_WAY = [stage for stage in AWAKE if stage not in {Stage.DONE, Stage.NOTHING_KEPT, Stage.CANNOT}]
+ON_THE_WAY = [stage for stage in AWAKE if stage not in {Stage.DONE, Stage.TAKEN_BACK, Stage.NOTHING_KEPT, Stage.CANNOT}]
 
 
 @pytest.mark.red_line(13)
@@ -504,3 +506,59 @@ def test_a_kiosk_may_ask_about_tracing_alone():
     assert person.stage is Stage.PERMISSION
     person.choose(Act.YES)
     assert person.stage is Stage.FRAMING
+
+
+# -- Taking it back ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.red_line(1)
+def test_who_has_sent_a_report_takes_it_back_by_one_hold(person):
+    person.to(Stage.DONE)
+    assert person.scene.choices == (Act.AGAIN, Act.TAKE_BACK, Act.FINISH)
+    person.press().hold()
+    assert person.done == ["Show", "TakeBack"]
+    person.taken_back()
+    assert person.stage is Stage.TAKEN_BACK
+    assert person.scene.receipt_code == ""
+    assert person.wait(PACE.notice_shown_s).stage is Stage.REST
+
+
+def test_an_unmeant_hold_takes_nothing_back(person):
+    person.to(Stage.DONE).hold()
+    assert person.stage is Stage.DONE
+    assert person.asked(TakeBack) == []
+
+
+def test_a_report_is_taken_back_once(person):
+    person.to(Stage.DONE).choose(Act.TAKE_BACK)
+    assert person.hold().done == ["Show"]
+    assert len(person.asked(TakeBack)) == 1
+
+
+@pytest.mark.red_line(11)
+def test_what_could_not_be_taken_back_here_keeps_its_code_and_says_what_is_left_to_do(person):
+    person.to(Stage.DONE).choose(Act.TAKE_BACK)
+    person.happens(TakeBackFailed(at=person.now, ticket=person.asked(TakeBack)[-1].ticket, code="outbox"))
+    assert (person.stage, person.said) == (Stage.DONE, Say.NOT_TAKEN_BACK)
+    assert person.scene.receipt_code == "ABC-DEF-GH1"
+    person.choose(Act.TAKE_BACK).taken_back()
+    assert person.stage is Stage.TAKEN_BACK
+
+
+def test_a_late_answer_to_a_take_back_changes_nothing_for_the_next_person(person):
+    person.to(Stage.DONE).choose(Act.TAKE_BACK, Act.FINISH)
+    assert person.stage is Stage.REST
+    person.taken_back()
+    assert person.stage is Stage.REST
+
+
+# -- Listening ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.red_line(13)
+def test_silence_is_counted_from_the_end_of_what_is_said(person):
+    person.to(Stage.CONSENT)
+    heard_until = person.now + 100
+    person.happens(Said(at=heard_until))
+    assert flow.deadline(person.state) == heard_until + PACE.silence_s
+    assert person.last == ()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from edge_agent.session import flow
-from edge_agent.session.commands import Capture, Crop, DropPixels, Seal, Show, StartCamera, StopCamera
+from edge_agent.session.commands import Capture, Crop, DropPixels, Seal, Show, StartCamera, StopCamera, TakeBack
 from edge_agent.session.consent import Party, Purpose, Question, Who
 from edge_agent.session.events import (
     Blocked,
@@ -25,8 +25,11 @@ from edge_agent.session.events import (
     CaptureFailed,
     Event,
     FacesSeen,
+    Said,
     Sealed,
     SealFailed,
+    TakeBackFailed,
+    TakenBack,
     Tick,
     Unblocked,
 )
@@ -58,7 +61,7 @@ class Witness:
     def nobody_yet(self) -> None:
         self.who: Who | None = None
         self.heard: dict[Question, bool] = {}
-        self.sent = self.over = False
+        self.sent = self.over = self.back = False
         self.seals = 0
 
     @property
@@ -84,6 +87,8 @@ class Witness:
                 self.over = True
             case Act.SEND:
                 self.sent = True
+            case Act.TAKE_BACK:
+                self.back = True
 
     def sees(self, commands: tuple) -> None:
         for command in commands:
@@ -110,6 +115,9 @@ class Witness:
                     assert self.seals == 1, "one session, one report"
                     assert not self.camera
                     assert {a.question: a.agreed for a in consent.answers} == self.heard, "red line 3: as it was said"
+                case TakeBack():
+                    assert self.seals == 1, "only what was sent is taken back"
+                    assert self.back, "and only when somebody asks for it"
                 case Show(scene=scene):
                     self.sees_scene(scene)
 
@@ -118,11 +126,12 @@ class Witness:
         assert not scene.camera_on or scene.stage in SEEING, "the shutter is drawn shut"
         if scene.question is not None:
             assert not self.blocked, "red line 14: nobody is asked when it is in vain"
-        if scene.stage in {Stage.NOTHING_KEPT, Stage.CANNOT}:
+        if scene.stage in {Stage.TAKEN_BACK, Stage.NOTHING_KEPT, Stage.CANNOT}:
             self.over = True
             assert not self.pixels, "red line 2: nothing is kept"
             assert not self.camera
             assert not scene.receipt_code
+        assert scene.stage is not Stage.TAKEN_BACK or self.back
         if scene.stage is Stage.REST:
             assert not self.pixels
             assert not self.camera
@@ -170,7 +179,7 @@ class AnySession(RuleBasedStateMachine):
     @rule()
     def agree(self):
         """Go on to what leads further, so that the deep stages are met often."""
-        wanted = (Act.YES, Act.TAKE, Act.SEND, Act.OVAL)
+        wanted = (Act.YES, Act.TAKE, Act.SEND, Act.OVAL, Act.TAKE_BACK)
         ahead = [place for place, choice in enumerate(self.state.scene.choices) if choice in wanted]
         if ahead and not self.state.warning:
             while self.state.lit != ahead[0]:
@@ -212,6 +221,18 @@ class AnySession(RuleBasedStateMachine):
     @rule(behind=st.integers(0, 2))
     def seal_fails(self, behind):
         self.happens(SealFailed(at=self.now, ticket=self.state.tickets - behind, code="outbox"))
+
+    @rule(behind=st.integers(0, 2))
+    def taken_back(self, behind):
+        self.happens(TakenBack(at=self.now, ticket=self.state.tickets - behind))
+
+    @rule(behind=st.integers(0, 2))
+    def taking_back_fails(self, behind):
+        self.happens(TakeBackFailed(at=self.now, ticket=self.state.tickets - behind, code="outbox"))
+
+    @rule(seconds=st.floats(0, 100))
+    def the_voice_ends(self, seconds):
+        self.happens(Said(at=self.now + seconds))
 
     @rule()
     def camera_fails(self):
@@ -325,6 +346,8 @@ def anything(state: flow.State) -> list[Event]:
         CaptureFailed(at=at, ticket=ticket, code="camera"),
         Sealed(at=at, ticket=ticket, receipt_code="ABC-DEF-GH1"),
         SealFailed(at=at, ticket=ticket, code="outbox"),
+        TakenBack(at=at, ticket=ticket),
+        TakeBackFailed(at=at, ticket=ticket, code="outbox"),
         CameraFailed(at=at, code="camera"),
         Blocked(at=at, code="outbox-full"),
         Unblocked(at=at),

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge_agent.wire.bundle import Holder, Recipient
+from edge_agent.wire.keys import RecipientPrivateKey
+from provisioning.children import Child
+from provisioning.throwaway import ThrowawayFleet
+from tests.container import debian
+from tests.container.debian import PROJECT, Debian
+from tests.system.test_nothing_plain_on_disk import ASTRONAUT, SCRIPT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+DATA = "/var/lib/homeward"
+KEYS = {"signing.key": "kiosk", "tls.key": "courier", "tls.pem": "courier"}  # file by file, whose it is
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_container_can_run() -> None:
+    if reason := debian.why_not():
+        pytest.skip(reason)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A Debian that firmware/install has made a kiosk, which a fleet knows and a simulated child stands before."""
+
+    system: Debian
+    fleet: ThrowawayFleet
+    caseworker: RecipientPrivateKey
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    """Install, place the kiosk's files as its card and enrolment would, and start everything."""
+    folder = tmp_path_factory.mktemp("fleet")
+    folder.parent.chmod(0o755)
+    caseworker = RecipientPrivateKey.generate()
+    fleet = ThrowawayFleet(folder, [Recipient(name="escrow", holder=Holder.ESCROW, key=caseworker.public_key.raw)])
+    with Debian("installed", [folder]) as system:
+        system.run(str(PROJECT / "firmware/install"), "--wheels", str(debian.wheels()))
+        _place(system, fleet.add_kiosk("kiosk-1", [ASTRONAUT], pace="hold_s = 0.3"))
+        broker = system.network_of("/usr/sbin/mosquitto", "-c", str(fleet.broker_settings))
+        intake = [sys.executable, "-m", "central.intake", "run", "--config", str(fleet.intake_settings)]
+        with Child("mosquitto", broker), Child("intake", system.network_of(*intake)):
+            system.run("systemctl", "start", "homeward-firewall", "homeward-courier", "homeward-kiosk")
+            yield Installed(system, fleet, caseworker)
+
+
+def _place(system: Debian, card: Path) -> None:
+    settings = (card / "kiosk.toml").read_text(encoding="utf-8")
+    for name, owner in KEYS.items():
+        settings = settings.replace(f'"{name}"', f'"{owner}/{name}"')
+        system.run("install", "-m", "600", "-o", f"homeward-{owner}", str(card / name), f"{DATA}/{owner}/{name}")
+    (card / "script.toml").write_text(SCRIPT, encoding="utf-8")
+    (card / "kiosk.toml").write_text(settings.replace(str(ASTRONAUT), "photograph.png"), encoding="utf-8")
+    shutil.copy(ASTRONAUT, card / "photograph.png")
+    for name in ("kiosk.toml", "script.toml", "photograph.png", "root.pub", "bundle.cose", "ca.pem"):
+        system.run("install", "-m", "644", str(card / name), f"{DATA}/{name}")
