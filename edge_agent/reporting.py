@@ -6,6 +6,7 @@ fleet's bundle, none of whose private keys is here.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import secrets
 import uuid
@@ -90,6 +91,7 @@ class Reporter:
         now = self._clock.now()
         if now.quality is not ClockQuality.UNSET:  # a clock that was never set can't say that anything has expired
             bundle.check_alive(now.utc)
+        self._withdraw()
         self._outbox.room()
 
     def notice(self, language: str) -> Notice:
@@ -148,33 +150,36 @@ class Reporter:
         return Queued(entry, code, len(portrait.jpeg), entry.size, seal_s * 1000, store_s * 1000)
 
     def take_back(self, queued: Queued) -> None:
-        """Take a report back: put its withdrawal into the outbox, and destroy what waits there of the report itself.
+        """Take a report back: destroy what waits of it in the outbox, and put its withdrawal there.
 
-        Whatever was sent meanwhile is erased by whoever gets the withdrawal. Raises OutboxError; the withdrawal comes
-        first, so that a report is never gone from here while a copy elsewhere stays. Calling it again is fine.
+        Whatever was sent meanwhile is erased by whoever gets the withdrawal. Raises OutboxError; a withdrawal that found
+        no place is put there by `check`, as soon as it can be.
         """
+        self._outbox.take_back(queued.entry.record_id)
+        self._withdraw()
+
+    def _withdraw(self) -> None:
+        """Put a withdrawal into the outbox for each report that was taken back, unless there is one already."""
+        for entry in self._outbox.taken_back():
+            # One withdrawal for one report, however often somebody tries: its id follows from the report's.
+            record_id = hashlib.sha256(_WITHDRAWAL_OF + entry.record_id).digest()[: sealing.ID_BYTES]
+            self._outbox.append(record_id, functools.partial(self._sign_withdrawal, entry, record_id))
+
+    def _sign_withdrawal(self, entry: Entry, record_id: bytes, link: Link) -> bytes:
         now = self._clock.now()
-        entry = queued.entry
-
-        def sign(link: Link) -> bytes:
-            said = withdrawal.Withdrawal(
-                fleet=self._settings.fleet,
-                kiosk=self._settings.kiosk,
-                record_id=record_id,
-                issued_at=0 if now.quality is ClockQuality.UNSET else now.utc,
-                epoch=link.epoch,
-                seq=link.seq,
-                previous=link.previous,
-                withdraws=withdrawal.Withdrawn(
-                    record_id=entry.record_id, sha256=entry.sha256, epoch=entry.epoch, seq=entry.seq
-                ),
-            )
-            return withdrawal.sign(said, self._signer)
-
-        # One withdrawal for one report, however often somebody tries: its id follows from the report's
-        record_id = hashlib.sha256(_WITHDRAWAL_OF + entry.record_id).digest()[: sealing.ID_BYTES]
-        self._outbox.append(record_id, sign)
-        self._outbox.mark_receipted({entry.record_id: entry.sha256})
+        said = withdrawal.Withdrawal(
+            fleet=self._settings.fleet,
+            kiosk=self._settings.kiosk,
+            record_id=record_id,
+            issued_at=0 if now.quality is ClockQuality.UNSET else now.utc,
+            epoch=link.epoch,
+            seq=link.seq,
+            previous=link.previous,
+            withdraws=withdrawal.Withdrawn(
+                record_id=entry.record_id, sha256=entry.sha256, epoch=entry.epoch, seq=entry.seq
+            ),
+        )
+        return withdrawal.sign(said, self._signer)
 
     # -- The report's parts --------------------------------------------------------------------------------------------
 

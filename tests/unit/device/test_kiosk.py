@@ -293,13 +293,24 @@ def test_what_is_taken_back_leaves_the_outbox_and_its_withdrawal_names_it(world,
 
 
 @pytest.mark.red_line(11)
-def test_a_withdrawal_that_the_outbox_has_no_room_for_keeps_the_report_and_the_code(world):
-    steps = [*BACK[:-1], ("done", ("finish",))]
-    limits = Limits(max_bytes=50_000_000, max_records=1, keep_free_bytes=0)
-    (sealed,) = world.play(steps, limits=limits)
-    assert world.open(sealed).faces
-    assert world.witness.stages[-2:] == [Stage.DONE, Stage.REST]
-    assert "outbox-full" in world.witness.codes
+def test_a_full_outbox_takes_back_all_the_same(world):
+    (only,) = world.play(BACK, limits=Limits(max_bytes=50_000_000, max_records=1, keep_free_bytes=0))
+    assert withdrawal.parse(only)
+
+
+@pytest.mark.red_line(11)
+def test_a_withdrawal_that_a_power_cut_kept_out_of_the_outbox_is_put_there_at_the_next_start(world):
+    world.play(ADULT)
+    taken_back: list[bytes] = []
+
+    def and_then_the_power_went(outbox: Outbox) -> None:
+        (entry,) = outbox.waiting(10)
+        outbox.take_back(entry.record_id)
+        taken_back.append(entry.record_id)
+
+    world.witness = Witness()
+    (only,) = world.play([("rest", ()), ("language", ("stop",))], before=and_then_the_power_went)
+    assert [withdrawal.parse(only).claims.withdraws.record_id] == taken_back
 
 
 def events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ def test_the_way_of_a_report_is_that_of_today():
 
 def test_every_stage_on_the_way_and_every_channel_is_in_the_picture():
     words = _words(way.draw())
-    assert {*Stage} - {Stage.NOTHING_KEPT, Stage.CANNOT} <= set(words)
+    assert {*Stage} - {Stage.TAKEN_BACK, Stage.NOTHING_KEPT, Stage.CANNOT} <= set(words)
     assert set(Channel) <= set(words)
 
 
