@@ -152,8 +152,8 @@ class Reporter:
     def take_back(self, queued: Queued) -> None:
         """Take a report back: destroy what waits of it in the outbox, and put its withdrawal there.
 
-        Whatever was sent meanwhile is erased by whoever gets the withdrawal. Raises OutboxError; a withdrawal that found
-        no place is put there by `check`, as soon as it can be.
+        Whatever was sent meanwhile is erased by whoever gets the withdrawal. Raises OutboxError; a withdrawal that
+        found no place is put there by `check`, as soon as it can be.
         """
         self._outbox.take_back(queued.entry.record_id)
         self._withdraw()
