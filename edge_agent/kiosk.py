@@ -333,7 +333,8 @@ def _enrol(settings: KioskSettings) -> bool:
 
 
 def _run(settings: KioskSettings) -> int:
-    keep_memory_private()
+    if not keep_memory_private():
+        emit("memory_not_locked")  # so swap must be off
     if not _enrol(settings):
         return 0
     check_informs(settings)

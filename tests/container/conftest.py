@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATA = "/var/lib/homeward"
+CARD = "/boot/firmware/homeward"
 KEYS = {"signing.key": "kiosk", "tls.key": "courier", "tls.pem": "courier"}  # file by file, whose it is
 
 
@@ -51,17 +52,24 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
         broker = system.network_of("/usr/sbin/mosquitto", "-c", str(fleet.broker_settings))
         intake = [sys.executable, "-m", "central.intake", "run", "--config", str(fleet.intake_settings)]
         with Child("mosquitto", broker), Child("intake", system.network_of(*intake)):
-            system.run("systemctl", "start", "homeward-firewall", "homeward-courier", "homeward-kiosk")
+            units = ("firewall", "first-boot", "courier", "kiosk")
+            system.run("systemctl", "start", *(f"homeward-{name}" for name in units))
             yield Installed(system, fleet, caseworker)
 
 
-def _place(system: Debian, card: Path) -> None:
-    settings = (card / "kiosk.toml").read_text(encoding="utf-8")
+def _place(system: Debian, made: Path) -> None:
+    """Put a card before the kiosk as the fleet makes it, and the keys as if the kiosk had been enrolled by hand."""
+    settings = (made / "kiosk.toml").read_text(encoding="utf-8")
     for name, owner in KEYS.items():
         settings = settings.replace(f'"{name}"', f'"{owner}/{name}"')
-        system.run("install", "-m", "600", "-o", f"homeward-{owner}", str(card / name), f"{DATA}/{owner}/{name}")
-    (card / "script.toml").write_text(SCRIPT, encoding="utf-8")
-    (card / "kiosk.toml").write_text(settings.replace(str(ASTRONAUT), "photograph.png"), encoding="utf-8")
-    shutil.copy(ASTRONAUT, card / "photograph.png")
-    for name in ("kiosk.toml", "script.toml", "photograph.png", "root.pub", "bundle.cose", "ca.pem"):
-        system.run("install", "-m", "644", str(card / name), f"{DATA}/{name}")
+    (made / "kiosk.toml").write_text(settings.replace(str(ASTRONAUT), "photograph.png"), encoding="utf-8")
+    (made / "script.toml").write_text(SCRIPT, encoding="utf-8")
+    (made / "machine.toml").write_text('time_zone = "Asia/Urumqi"\nnetwork = "ethernet"\n', encoding="utf-8")
+    shutil.copy(ASTRONAUT, made / "photograph.png")
+    (made / "courier").mkdir()
+    for name in ("tls.key", "tls.pem"):
+        (made / name).rename(made / "courier" / name)
+    system.run("install", "-m", "600", "-o", "homeward-kiosk", str(made / "signing.key"), f"{DATA}/kiosk/signing.key")
+    (made / "signing.key").unlink()
+    system.run("mkdir", "-p", "/boot/firmware")
+    system.run("cp", "-r", str(made), CARD)

@@ -9,7 +9,7 @@ import pytest
 
 from central.store.sqlite import open_reader
 from edge_agent.wire import report, sealing
-from tests.container.conftest import DATA
+from tests.container.conftest import CARD, DATA
 from tests.container.debian import PROJECT
 from tests.support.waiting import until
 
@@ -76,6 +76,15 @@ def test_from_inside_a_unit_nothing_else_is_within_reach(probed):
     assert {what for what, came in said.items() if not came.startswith("denied")} == allowed
     assert said["core"] == "(0, 0)"
     assert said["others"] == "done", "another user's processes are seen"
+
+
+def test_the_card_is_taken_and_nothing_of_it_is_left_on_the_boot_partition(installed):
+    assert not installed.system.succeeds("test", "-e", CARD)
+    listed = installed.system.run(
+        "stat", "-c", "%a %U %n", *(f"{DATA}/{name}" for name in ("kiosk.toml", "courier/tls.key"))
+    )
+    assert listed.splitlines() == [f"644 root {DATA}/kiosk.toml", f"600 homeward-courier {DATA}/courier/tls.key"]
+    assert not installed.system.run("find", DATA, "-name", "*.new")
 
 
 @pytest.mark.red_line(7)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import subprocess
 import sys
 
@@ -15,9 +17,60 @@ before = libc.prctl(3, 0, 0, 0, 0)
 keep_memory_private()
 print(before, libc.prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE))
 """
+ABORT = "import os; os.abort()"
+CLOSED = "from edge_agent.hardware.process import keep_memory_private; keep_memory_private(); "
+LOCKED = (
+    CLOSED.replace("keep_memory_private(); ", "print(keep_memory_private())")
+    + """
+later = bytearray(8 << 20)
+facts = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
+print(int(facts["VmLck"].split()[0]) >= 8 << 10)
+"""
+)
+
+
+def python(code: str, *before: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process of its own, started by the command `before`."""
+    return subprocess.run([*before, sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def leaves_a_core(code: str, tmp_path: os.PathLike[str]) -> bool:
+    """Whether the kernel says that it dumped the memory of a process that ran `code` to its bitter end."""
+    pid = os.fork()
+    if pid == 0:
+        os.chdir(tmp_path)
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+        os.execv(sys.executable, [sys.executable, "-c", code])
+    status = os.waitpid(pid, 0)[1]
+    assert os.WIFSIGNALED(status)
+    return os.WCOREDUMP(status)
 
 
 @pytest.mark.red_line(7)
 def test_memory_is_neither_dumped_nor_read_by_others():
-    said = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True).stdout
-    assert said == "1 0 (0, 0)\n"
+    said = python(ASK)
+    assert said.stdout == "1 0 (0, 0)\n", said.stderr
+
+
+@pytest.mark.red_line(7)
+def test_a_process_that_crashes_leaves_no_core(tmp_path):
+    assert not leaves_a_core(CLOSED + ABORT, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(resource.getrlimit(resource.RLIMIT_CORE)[1] == 0, reason="this machine allows no core dumps at all")
+def test_the_test_above_would_see_a_core(tmp_path):
+    assert leaves_a_core(ABORT, tmp_path)
+
+
+@pytest.mark.red_line(7)
+@pytest.mark.skipif(os.geteuid() != 0, reason="locks what only root, and the kiosk by its unit, may lock")
+def test_where_nothing_limits_it_all_memory_is_locked_what_comes_later_too():
+    said = python(LOCKED)
+    assert said.stdout == "True\nTrue\n", said.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a right away, which only root has")
+def test_below_a_limit_nothing_is_locked_and_nothing_fails():
+    said = python(LOCKED, "prlimit", "--memlock=8388608:8388608", "setpriv", "--bounding-set=-ipc_lock", "--")
+    assert said.stdout == "False\nFalse\n", said.stderr
