@@ -122,6 +122,9 @@ def intake(
     context: typer.Context,
     out: Out,
     name: Annotated[str, typer.Option("--name", help="The intake's id, its name to the broker.")] = "intake-1",
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="The broker is a RabbitMQ cluster: intakes share its queue.")
+    ] = False,
     replace: Replace = False,
     dry_run: DryRun = False,
     passphrase_file: OfficePassphrase = None,
@@ -129,7 +132,8 @@ def intake(
     """Write everything that an intake needs, the receipt key included."""
     office: Office = context.obj
     with errors_in_words():
-        written = office.intake(name, office.keys(passphrase(passphrase_file, _OFFICE)), Output(out, replace, dry_run))
+        keys = office.keys(passphrase(passphrase_file, _OFFICE))
+        written = office.intake(name, keys, Output(out, replace, dry_run), cluster=cluster)
         _say_written(written, out, dry_run)
         if not dry_run:
             tell(intake_written(out, office.directory.to_copy))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.errors import LocalError
 from edge_agent.files import OWNER_ONLY, PUBLIC, write_whole
+from edge_agent.mqtt import split_address
 from provisioning import mosquitto, rabbitmq
 from provisioning.fleet import OFFICE
 
@@ -93,10 +94,10 @@ def for_rabbitmq(state: State, server: Identity, nodes: Sequence[str], installed
     }
 
 
-def for_intake(state: State, identity: Identity, receipt_key: bytes) -> Files:
-    """Give everything that an intake needs; `receipt_key` is PEM."""
+def for_intake(state: State, identity: Identity, receipt_key: bytes, *, cluster: bool) -> Files:
+    """Give everything that an intake needs; `receipt_key` is PEM. In a `cluster` it shares a queue with others."""
     return {
-        "intake.toml": text(_intake_settings(state)),
+        "intake.toml": text(_intake_settings(state, _queue(state) if cluster else _session(state))),
         **_tls(state, identity, "tls"),
         **trust(state),
         "registry.cose": File(state.registry),
@@ -112,12 +113,25 @@ def _tls(state: State, identity: Identity, name: str) -> Files:
     }
 
 
-def _intake_settings(state: State) -> str:
+def _intake_settings(state: State, broker: str) -> str:
     return (
         f'fleet = "{state.fleet}"\nreceipt_key = "receipt.key"\n\n'
-        f'[broker]\naddresses = {json.dumps(state.brokers)}\nca = "ca.pem"\ncertificate = "tls.pem"\nkey = "tls.key"\n'
+        f'[broker]\nca = "ca.pem"\ncertificate = "tls.pem"\nkey = "tls.key"\n{broker}'
         '\n[store]\nsqlite = "store.sqlite"\n\n'
         '[trust]\nroot = "root.pub"\nbundle = "bundle.cose"\nregistry = "registry.cose"\n'
+    )
+
+
+def _session(state: State) -> str:
+    return f"addresses = {json.dumps(state.brokers)}\n"
+
+
+def _queue(state: State) -> str:
+    hosts = dict.fromkeys(split_address(broker)[0] for broker in state.brokers)
+    nodes = [f"{host if ':' not in host else f'[{host}]'}:{rabbitmq.AMQPS_PORT}" for host in hosts]
+    return (
+        f"addresses = {json.dumps(nodes)}\n"
+        f'\n[broker.amqp]\nqueue = "{rabbitmq.ARRIVALS}"\nundelivered = "{rabbitmq.UNDELIVERED}"\n'
     )
 
 

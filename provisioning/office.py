@@ -367,12 +367,15 @@ class Office:
 
     # -- Servers -------------------------------------------------------------------------------------------------------
 
-    def intake(self, name: str, keys: Keys, out: Output) -> list[str]:
-        """Write all that an intake needs, the receipt key included; return the files' names."""
+    def intake(self, name: str, keys: Keys, out: Output, *, cluster: bool = False) -> list[str]:
+        """Write all that an intake needs, the receipt key included; return the files' names.
+
+        In a RabbitMQ `cluster` intakes share a queue; otherwise the one intake has an MQTT session.
+        """
         with self._act() as act:
             state = fleet.with_intake(act.state, name)
             identity = keys.authority.client(name, self.time, SERVER_LIFETIME)
-            files = handout.for_intake(state, identity, private_pem(keys.receipts.private_key))
+            files = handout.for_intake(state, identity, private_pem(keys.receipts.private_key), cluster=cluster)
             return self._hand_out(act, state, files, out, {"intake": name})
 
     def mosquitto(self, keys: Keys, hosts: list[str], listener: Broker, out: Output) -> list[str]:

@@ -190,6 +190,14 @@ def only(*names):
     return "^(" + "|".join(rf"homeward\.1\.coast\.{name.replace('.', chr(92) + '.')}" for name in names) + ")$"
 
 
+def test_an_intake_of_a_cluster_reads_the_clusters_queue(staff):
+    out = staff.folder / "intake"
+    staff.ok("intake", "--out", out, "--cluster", *staff.office)
+    settings = intake_settings.load(out / "intake.toml")
+    assert settings.broker.amqp == intake_settings.Amqp(queue="homeward-arrivals", undelivered="homeward-undelivered")
+    assert settings.broker.addresses == ["broker.example.org:5671"]
+
+
 def test_rabbitmqs_definitions_name_everybody_and_give_a_revoked_kiosk_nothing(staff):
     staff.ok("intake", "--out", staff.folder / "intake", *staff.office)
     for kiosk in ("kiosk-1", "kiosk-2"):
