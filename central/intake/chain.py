@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Numbers that the kiosk gave out and that are not here: `first` to `last`, both included."""
+    """Numbers that the kiosk gave out and that are not here: `first` to `last`, both included.
+
+    `since` is when the one before them arrived, in seconds since 1970; None when there is none, or it never came.
+    """
 
     epoch: bytes
     first: int
     last: int
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def _missing(epoch: bytes, kept: Mapping[int, Link], reach: int) -> list[Missing
     here = sorted(kept)
     ends = [*here, max(reach, here[-1] if here else 0) + 1]
     return [
-        Missing(epoch, before + 1, after - 1)
+        Missing(epoch, before + 1, after - 1, kept[before].arrived_at if before else None)
         for before, after in zip([0, *here], ends, strict=True)
         if after - before > 1
     ]

@@ -17,7 +17,7 @@ from edge_agent.events import emit
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from central.intake.core import Intake, Letter
     from central.intake.stopping import Stop
@@ -83,10 +83,17 @@ class Source(Protocol[H]):
 class Receiver(Generic[H]):
     """Receives from a source, over its addresses in turn, and hands the core its batches. It is the core's Carrier."""
 
-    def __init__(self, source: Source[H], targets: Sequence[tuple[str, int]], stop: Stop) -> None:
+    def __init__(
+        self,
+        source: Source[H],
+        targets: Sequence[tuple[str, int]],
+        stop: Stop,
+        between: Callable[[], None] | None = None,
+    ) -> None:
         self._source = source
         self._targets = targets
         self._stop = stop
+        self._between = between  # what else is to be done, between two batches
 
     def run(self, intake: Intake[H]) -> None:
         """Receive until asked to stop.
@@ -150,6 +157,8 @@ class Receiver(Generic[H]):
             self._collect(hurry=intake.unsettled)
             batch = [self._source.arrivals.popleft() for _ in range(min(MAX_BATCH, len(self._source.arrivals)))]
             _tell(intake.take(batch) if batch else intake.settle())
+            if self._between is not None:
+                self._between()
         _tell(intake.settle())
 
     def _collect(self, *, hurry: bool) -> None:

@@ -9,7 +9,7 @@ tombstone stays, for ever, so that nothing is taken in again that was erased, an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -156,6 +156,7 @@ class Link:
     seq: int
     previous: bytes | None
     sha256: bytes
+    arrived_at: int | None = field(default=None, compare=False)  # in seconds since 1970 by the intake's clock
 
 
 @dataclass(frozen=True, slots=True)

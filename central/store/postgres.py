@@ -214,8 +214,8 @@ class PostgresReader:
 
     def chain(self, kiosk: str) -> list[Link]:
         """Give the places of a kiosk's records, in the order of their arrival."""
-        came = "SELECT epoch, seq, previous, sha256 FROM records WHERE kiosk = %s ORDER BY number"
-        never_came = f"SELECT epoch, seq, NULL, sha256 {_NEVER_CAME} AND kiosk = %s"
+        came = "SELECT epoch, seq, previous, sha256, arrived_at FROM records WHERE kiosk = %s ORDER BY number"
+        never_came = f"SELECT epoch, seq, NULL, sha256, NULL {_NEVER_CAME} AND kiosk = %s"
         return [Link(*row) for query in (came, never_came) for row in self._rows(query, kiosk)]
 
     def reach(self, kiosk: str) -> Mapping[bytes, int]:

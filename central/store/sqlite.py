@@ -76,6 +76,7 @@ CREATE TABLE records (
     sealed     BLOB,
     UNIQUE (kiosk, epoch, seq)
 ) STRICT;
+CREATE INDEX ends ON records (ends_at) WHERE erased_at IS NULL;
 CREATE TABLE recalled (  -- before it came
     kiosk      TEXT NOT NULL,
     record_id  BLOB NOT NULL,
@@ -250,8 +251,8 @@ class SqliteReader:
 
     def chain(self, kiosk: str) -> list[Link]:
         """Give the places of a kiosk's records, in the order of their arrival."""
-        came = "SELECT epoch, seq, previous, sha256 FROM records WHERE kiosk = ? ORDER BY number"
-        never_came = f"SELECT epoch, seq, NULL, sha256 {_NEVER_CAME} AND kiosk = ?"
+        came = "SELECT epoch, seq, previous, sha256, arrived_at FROM records WHERE kiosk = ? ORDER BY number"
+        never_came = f"SELECT epoch, seq, NULL, sha256, NULL {_NEVER_CAME} AND kiosk = ?"
         return [Link(*row) for query in (came, never_came) for row in self._rows(query, kiosk)]
 
     def reach(self, kiosk: str) -> Mapping[bytes, int]:

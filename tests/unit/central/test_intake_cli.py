@@ -1,4 +1,7 @@
+import base64
+import hashlib
 import json
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,14 +11,21 @@ from typer.testing import CliRunner
 from central.intake.cli import app
 from central.intake.core import judge
 from central.intake.settings import IntakeSettings, load
+from central.intake.upkeep import Upkeep
 from central.store.sqlite import open_store
+from central.terminal import now
+from central.trust import TrustFiles
 from edge_agent.errors import SettingsError
 from edge_agent.settings import describe
+from edge_agent.wire import receipts, withdrawal
 from edge_agent.wire.bundle import Holder, Recipient
 from edge_agent.wire.keys import RecipientPrivateKey
+from edge_agent.wire.receipts import Outcome
+from edge_agent.wire.sealing import parse_record
 from edge_agent.wire.topics import Channel
+from provisioning.certificates import private_pem
 from provisioning.throwaway import ThrowawayFleet
-from tests.unit.central.world import NOW, Fleet
+from tests.unit.central.world import DAY, FLEET, NOW, Fleet, Kiosk
 
 SETTINGS = """
 fleet = "coast"
@@ -219,8 +229,8 @@ def test_what_is_missing_is_named_also_when_only_the_kiosk_knows_of_it(server, f
         "kiosk": "k1",
         "records": 2,
         "findings": [
-            {"finding": "missing", "epoch": epoch, "first": 2, "last": 3},
-            {"finding": "missing", "epoch": epoch, "first": 5, "last": 6},
+            {"finding": "missing", "epoch": epoch, "first": 2, "last": 3, "since": NOW},
+            {"finding": "missing", "epoch": epoch, "first": 5, "last": 6, "since": NOW},
         ],
     }
     assert "numbers 2 to 3 are missing" in server.run("gaps").stdout
@@ -284,3 +294,176 @@ def test_all_settings_are_listed_with_their_units():
     listed = CliRunner().invoke(app, ["settings"]).stdout
     assert "broker.session_expiry_s" in listed
     assert "seconds" in listed
+
+
+# -- What is kept ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(server, fleet):
+    """Three records of a kiosk, whose fleet the settings trust."""
+    trust = fleet.write_trust(server.folder / "trust")
+    text = server.config.read_text(encoding="utf-8").replace('root = "', 'root = "trust/')
+    text = text.replace('"bundle.cose"', '"trust/bundle.cose"').replace('"registry.cose"', '"trust/registry.cose"')
+    server.config.write_text(text, encoding="utf-8")
+    (server.folder / "receipt.key").write_bytes(private_pem(fleet.receipts.private_key))
+    assert trust.root.exists()
+    k1 = fleet.kiosks["k1"]
+    messages = [(k1.topic(), k1.next()) for _ in range(3)]
+    server.keep(fleet, *messages)
+    return [raw for _, raw in messages]
+
+
+def ids(raws):
+    return [parse_record(raw).claims.record_id.hex() for raw in raws]
+
+
+def test_every_record_is_verified_again(server, kept):
+    result = server.run("verify")
+    assert (result.exit_code, result.stdout) == (0, "3 records checked, 0 wrong.\n")
+
+
+def test_a_record_that_was_altered_in_the_store_is_found(server, kept):
+    with sqlite3.connect(server.folder / "intake.sqlite") as store:
+        store.execute("UPDATE records SET sealed = CAST(substr(sealed, 1, 400) || x'00' AS BLOB) WHERE number = 2")
+    store.close()
+    assert server.run("verify").exit_code == 1
+    assert server.lines("verify") == [
+        {"record_id": ids(kept)[1], "kiosk": "k1", "problem": "altered"},
+        {"checked": 3, "wrong": 1},
+    ]
+
+
+def test_bytes_that_were_exchanged_with_their_hash_fail_by_their_signature(server, fleet, kept):
+    other = Kiosk("k1", fleet.kiosks["k1"].recipients).next()
+    with sqlite3.connect(server.folder / "intake.sqlite") as store:
+        store.execute(
+            "UPDATE records SET sealed = ?, sha256 = ? WHERE number = 1", (other, hashlib.sha256(other).digest())
+        )
+    store.close()
+    assert [line.get("problem") for line in server.lines("verify")] == ["altered", None]
+
+
+def test_a_record_of_a_kiosk_that_was_revoked_later_is_still_right(server, fleet, kept):
+    fleet.revoked.add("k1")
+    fleet.write_registry(TrustFiles.in_folder(server.folder / "trust"))
+    assert server.run("verify").exit_code == 0
+
+
+def test_records_are_exported_as_json_lines_with_their_claims(server, kept):
+    lines = [json.loads(line) for line in server.run("export").stdout.splitlines()]
+    assert [base64.b64decode(line["sealed"]) for line in lines] == kept
+    assert [(line["record_id"], line["seq"]) for line in lines] == list(zip(ids(kept), (1, 2, 3), strict=True))
+    assert lines[1]["previous"] == hashlib.sha256(kept[0]).hexdigest()
+
+
+@pytest.mark.red_line(11)
+def test_what_was_erased_here_is_erased_where_it_was_exported_to(server, fleet, kept, tmp_path):
+    to = tmp_path / "elsewhere"
+    assert server.run("export", "--to", str(to)).stdout == f"3 new records and 0 new tombstones in {to}.\n"
+    assert [(to / f"{name}.cose").read_bytes() for name in ids(kept)] == kept
+    k1 = fleet.kiosks["k1"]
+    server.keep(fleet, (k1.topic(), k1.take_back()))
+    assert server.run("export", "--to", str(to)).stdout == f"1 new records and 1 new tombstones in {to}.\n"
+    erased = ids(kept)[2]
+    assert not (to / f"{erased}.cose").exists()
+    assert not (to / f"{erased}.json").exists()
+    assert json.loads((to / f"{erased}.erased.json").read_text())["because"] == "withdrawn"
+
+
+def test_what_is_missing_says_since_when(server, fleet):
+    k1 = fleet.kiosks["k1"]
+    first, _lost, third = k1.next(), k1.next(), k1.next()
+    server.keep(fleet, (k1.topic(), first), (k1.topic(), third))
+    assert "number 2 is missing since 2025-10-09 08:53 UTC" in server.run("gaps").stdout
+    assert server.lines("gaps")[0]["findings"][0]["since"] == NOW
+
+
+def test_quarantine_is_tried_again_when_the_registry_has_caught_up(server, fleet, kept):
+    stranger = Kiosk("k3", fleet.kiosks["k1"].recipients)
+    raw = stranger.next(expires_at=now() + 90 * DAY)
+    server.keep(fleet, (stranger.topic(), raw), (stranger.topic(), b"nonsense"))
+    assert server.run("quarantine", "retry").stdout == "Verified 2 again: nothing; 2 stay in quarantine.\n"
+    fleet.kiosks["k3"] = stranger
+    fleet.write_registry(TrustFiles.in_folder(server.folder / "trust"))
+    assert server.run("quarantine", "retry", "1").stdout == "Verified 1 again: 1 stored; 0 stay in quarantine.\n"
+    assert ids([raw])[0] in server.run("export").stdout
+    assert "nothing in quarantine has number 9" in server.run("quarantine", "retry", "9").stderr
+
+
+# -- Ends --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.red_line(11)
+def test_what_ends_soon_is_named_before_and_erased_after(server, fleet):
+    k1 = fleet.kiosks["k1"]
+    today = now()
+    soon, past = k1.next(expires_at=today + 5 * DAY), k1.next(expires_at=today - 2 * DAY)
+    server.keep(fleet, (k1.topic(), soon), (k1.topic(), past), (k1.topic(), k1.next(expires_at=today + 90 * DAY)))
+    warned = server.run("expiring").stdout
+    assert ids([soon])[0] in warned
+    assert "2 records end within 14 days." in warned
+    assert [line["record_id"] for line in server.lines("expire", "--dry-run")] == ids([past])
+    assert server.run("expire").stdout == "Erased 1 records and 0 entries of the quarantine.\n"
+    assert server.lines("expire", "--dry-run") == []
+    assert server.lines("expire") == [{"records": 0, "quarantined": 0}]
+    assert len(server.run("export").stdout.splitlines()) == 3, "two records and a tombstone"
+
+
+def desk_withdrawal(server, fleet, raw, **wrong):
+    claims = parse_record(raw).claims
+    named = {
+        "record_id": claims.record_id,
+        "sha256": hashlib.sha256(raw).digest(),
+        "epoch": claims.epoch,
+        "seq": claims.seq,
+    }
+    content = withdrawal.DeskWithdrawal(
+        fleet=FLEET, kiosk=wrong.pop("kiosk", "k1"), issued_at=NOW, withdraws=withdrawal.Withdrawn(**(named | wrong))
+    )
+    file = server.folder / "withdrawal.cose"
+    file.write_bytes(withdrawal.sign_at_desk(content, fleet.desk))
+    return str(file)
+
+
+@pytest.mark.red_line(11)
+def test_a_caseworker_takes_back_for_somebody_who_telephoned_and_gets_a_signed_receipt(server, fleet, kept, tmp_path):
+    file, receipt = desk_withdrawal(server, fleet, kept[1]), tmp_path / "receipt.cose"
+    result = server.run("withdraw", file, "--receipt", str(receipt))
+    assert result.stdout == f"Record {ids(kept)[1]} of k1 is erased here.\n"
+    (entry,) = receipts.trust(receipt.read_bytes(), fleet.trusted_bundle()).entries
+    assert (entry.record_id.hex(), entry.outcome) == (ids(kept)[1], Outcome.ERASED)
+    assert ids(kept)[1] not in {json.loads(line)["record_id"] for line in server.run("export").stdout.splitlines()[:2]}
+    assert server.run("withdraw", file).exit_code == 0, "again is fine"
+
+
+@pytest.mark.parametrize(("wrong", "words"), [({"kiosk": "k2"}, "another kiosk's"), ({"seq": 9}, "not the one")])
+def test_a_withdrawal_that_does_not_fit_erases_nothing_and_says_so(server, fleet, kept, wrong, words):
+    result = server.run("withdraw", desk_withdrawal(server, fleet, kept[1], **wrong))
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert len(server.run("export").stdout.splitlines()) == 3
+
+
+def test_nobody_else_takes_back(server, fleet, kept):
+    file = Path(desk_withdrawal(server, fleet, kept[1]))
+    content = withdrawal.trust_desk(file.read_bytes(), fleet.trusted_bundle())
+    file.write_bytes(withdrawal.sign_at_desk(content, fleet.orders))
+    assert server.run("withdraw", str(file)).exit_code == 1
+    assert server.run("withdraw", str(server.folder / "nothing")).exit_code == 1
+    assert len(server.run("export").stdout.splitlines()) == 3
+
+
+def test_an_intake_on_a_file_erases_by_itself_every_hour(server, fleet):
+    k1 = fleet.kiosks["k1"]
+    server.keep(fleet, (k1.topic(), k1.next(expires_at=NOW + 100)))
+    clock = [NOW]
+    with open_store(server.folder / "intake.sqlite") as store:
+        upkeep = Upkeep(store, lambda: clock[0])
+        upkeep()
+        clock[0] += 200
+        upkeep()
+        assert len(list(store.records())) == 1, "the hour is not over"
+        clock[0] += 3600
+        upkeep()
+        assert list(store.records()) == []

@@ -181,6 +181,7 @@ class Fleet:
     root: SoftwareSigner = field(default_factory=SoftwareSigner.generate)
     orders: SoftwareSigner = field(default_factory=SoftwareSigner.generate)
     receipts: SoftwareSigner = field(default_factory=SoftwareSigner.generate)
+    desk: SoftwareSigner = field(default_factory=SoftwareSigner.generate)  # a caseworker's, for withdrawals
     kiosks: dict[str, Kiosk] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
     version: int = 0
@@ -198,7 +199,14 @@ class Fleet:
                 expires_at=NOW + 365 * DAY,
                 controller=CONTROLLER,
                 jurisdiction="coast",
-                recipients=[Recipient(name="escrow", holder=Holder.ESCROW, key=self.caseworker.public_key.raw)],
+                recipients=[
+                    Recipient(
+                        name="escrow",
+                        holder=Holder.ESCROW,
+                        key=self.caseworker.public_key.raw,
+                        withdrawal_key=self.desk.public_key,
+                    )
+                ],
                 receipt_keys=[self.receipts.public_key],
                 order_keys=[self.orders.public_key],
             ),

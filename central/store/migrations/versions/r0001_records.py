@@ -37,6 +37,7 @@ CREATE TABLE records (
     withdrawal bytea,     -- signed: the record itself, or what a caseworker took it back with
     UNIQUE (kiosk, epoch, seq)
 );
+CREATE INDEX ON records (day) WHERE erased_at IS NULL;
 CREATE TABLE sealed (
     day       date NOT NULL,
     record_id bytea NOT NULL,
