@@ -26,7 +26,7 @@ def test_the_test_above_would_see_an_open_unit(tmp_path):
 
 
 def test_systemd_finds_nothing_wrong_with_any_unit():
-    units = [path for path in FIRMWARE.rglob("*") if path.suffix in {".service", ".mount", ".path", ".timer"}]
+    units = [path for path in FIRMWARE.glob("**/systemd/system/*") if path.suffix in {".service", ".mount"}]
     assert len(units) >= len(AGENT)
     assert complaints(*units) == []
 
