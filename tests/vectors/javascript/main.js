@@ -6,6 +6,7 @@ import { decode, encode, equal, Refused } from "./cbor.js";
 import { hex, kid, parseSign1, sha256, type, unhex, verify, verifiedDocument } from "./cose.js";
 import * as documents from "./documents.js";
 import * as record from "./record.js";
+import { readBundle, readRegistry } from "./trust.js";
 
 async function readAll(folder) {
   const plain = JSON.parse(readFileSync(join(folder, "fleet.json")));
@@ -34,27 +35,6 @@ async function trust(plain) {
   const fleet = { root, bundle, recipients: plain.recipients };
   fleet.registry = await readRegistry(unhex(plain.registry), fleet, { at_least: 1 });
   return fleet;
-}
-
-async function readBundle(bytes, { root }, { at_least, now }) {
-  const content = await verifiedDocument(bytes, "bundle", [root]);
-  documents.bundle(content);
-  if (content.get("version") < BigInt(at_least)) throw new Refused("rolled-back", "an older bundle");
-  if (BigInt(now) > content.get("expires_at")) throw new Refused("expired", "an old bundle");
-  return content;
-}
-
-async function readRegistry(bytes, { bundle }, { at_least }) {
-  const content = await verifiedDocument(bytes, "registry", bundle.get("order_keys"), 64 * 1024 * 1024);
-  documents.registry(content);
-  if (content.get("fleet") !== bundle.get("fleet")) throw new Refused("unknown-signer", "another fleet");
-  if (content.get("version") < BigInt(at_least)) throw new Refused("rolled-back", "an older registry");
-  const keys = content.get("keys").map((entry) => ({
-    kiosk: entry.get("kiosk"),
-    key: entry.get("key"),
-    revoked: entry.has("revoked_at"),
-  }));
-  return { fleet: content.get("fleet"), keys };
 }
 
 async function readRecord(bytes, { arrived_on, opened_by, plain, claims }, { registry, recipients }) {
