@@ -228,9 +228,3 @@ class RolledBackError(WireError):
     """An older version than the one already in force."""
 
     code = "rolled-back"
-
-
-class UndeliveredError(WireError):
-    """A message that a broker gave up bringing."""
-
-    code = "undelivered"

@@ -15,7 +15,6 @@ from central.store.port import Fate, Heard, Reach, Refusal, Sealed
 from edge_agent.errors import (
     ReplayError,
     RevokedError,
-    UndeliveredError,
     WireError,
     WrongSignerError,
     WrongTopicError,
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from edge_agent.wire.withdrawal import Withdrawn
 
 MAX_BATCH: Final = 50
+UNDELIVERED: Final = "undelivered"  # the reason in quarantine of what nobody looked at
 
 H = TypeVar("H")
 
@@ -167,8 +167,8 @@ def judge(topic: str, payload: bytes, registry: Registry) -> Entry:
 
 
 def _unread(arrival: Arrival[H]) -> Refusal:
-    fault = UndeliveredError("it was brought again and again, and no intake acknowledged it")
-    return _refusal(arrival.topic, arrival.payload, fault)
+    why = "the broker brought it again and again, and no intake acknowledged it"
+    return Refusal(arrival.topic, arrival.payload, hashlib.sha256(arrival.payload).digest(), UNDELIVERED, why)
 
 
 def _judge_record(topic: str, payload: bytes, registry: Registry) -> Sealed | Refusal:
