@@ -21,7 +21,7 @@ demo: .venv/ready models  ## one report, end to end, on real parts (PHOTO=path.j
 	@$(V)/python -m provisioning.demo $(if $(PHOTO),--photo "$(PHOTO)") $(if $(CHOOSE),--choose "$(CHOOSE)")
 
 test: .venv/ready models node_modules console  ## all tests that need no cluster and no virtual kiosk
-	@$(NEED) mosquitto strace systemd-analyze:systemd pg_ctlcluster:postgresql $(BROWSER)
+	@$(NEED) mosquitto strace shellcheck rauc mksquashfs:squashfs-tools mmdebstrap systemd-analyze:systemd systemd-nspawn:systemd-container pg_ctlcluster:postgresql $(BROWSER)
 	@$(V)/pytest -n 2 --dist loadfile --ignore=tests/cluster $(ARGS)
 
 cluster-test: .venv/ready models  ## a RabbitMQ cluster of three loses its leader, its majority, an intake (takes root; 5 minutes)

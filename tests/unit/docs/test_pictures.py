@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 
-from docs.pictures import demo, way
+from docs.pictures import demo, way, wiring
+from edge_agent.config import Pins
 from edge_agent.session.table import Stage
 from edge_agent.wire.topics import Channel
 from provisioning import demo as demonstration
@@ -35,6 +36,20 @@ def test_the_channels_go_as_the_broker_allows():
         Channel.ORDERS: "read",
     }
     assert way.allowed("intake") == {Channel.RECORDS: "read", Channel.RECEIPTS: "write", Channel.STATUS: "read"}
+
+
+def test_the_wiring_is_that_of_the_settings():
+    assert wiring.PATH.read_text(encoding="utf-8") == wiring.draw(), "draw it again: python -m docs.pictures"
+
+
+def test_every_line_has_its_pin_and_a_ground_of_its_own():
+    parts = wiring.wires(Pins())
+    assert {part.name for part in parts} == set(Pins.__struct_fields__)
+    pins = [pin for part in parts for pin in (part.pin, part.ground)]
+    assert len(set(pins)) == len(pins)
+    assert {part.line: part.pin for part in parts} == {4: 7, 5: 29, 6: 31, 7: 26}  # as printed on every Pi's pinout
+    assert set(wiring.HEADER) == set(range(28))
+    assert not set(wiring.HEADER.values()) & {*wiring.GROUNDS, 1, 2, 4, 17}  # the last four give power
 
 
 def test_what_the_demonstration_says_in_the_picture_it_says_today():

@@ -13,7 +13,7 @@ from provisioning.certificates import Authority
 from tests.unit.firmware.units import FIRMWARE
 
 NOW = dt.datetime.now(dt.UTC)
-COMPATIBLE = "homeward-virtual"
+COMPATIBLE = "virtual-kiosk"
 
 
 @pytest.fixture(scope="module")
