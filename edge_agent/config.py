@@ -115,6 +115,13 @@ class PrintedNotice(Settings, frozen=True, kw_only=True):
     sha256: Annotated[str, setting("SHA-256 of its file, hexadecimal", pattern=r"^[0-9a-f]{64}$")]
 
 
+class Screen(Settings, frozen=True, kw_only=True):
+    """The page on the kiosk's own display. Without this table there is none."""
+
+    url_file: Annotated[str, setting("File for the page's address: in /run, for the browser's group alone to read")]
+    port: Annotated[int, setting("Port on loopback; 0 is any free one", ge=0, le=65_535)] = 8017
+
+
 class Detector(Settings, frozen=True, kw_only=True):
     """What finds faces."""
 
@@ -161,6 +168,7 @@ class KioskSettings(Settings, frozen=True, kw_only=True):
     printed_notice: PrintedNotice | None = None
     detector: Detector = Detector()
     delivery: Delivery = Delivery()
+    screen: Screen | None = None
 
     @property
     def address(self) -> topics.Address:
@@ -208,6 +216,9 @@ def load(path: Path) -> KioskSettings:
     def at(name: str) -> str:
         return str(here / name)
 
+    screen = plain.screen
+    if screen is not None:
+        screen = msgspec.structs.replace(screen, url_file=at(screen.url_file))
     simulated = plain.hardware.simulated
     if simulated is not None:
         simulated = msgspec.structs.replace(
@@ -228,4 +239,5 @@ def load(path: Path) -> KioskSettings:
             key=at(plain.broker.key),
         ),
         hardware=msgspec.structs.replace(plain.hardware, simulated=simulated),
+        screen=screen,
     )

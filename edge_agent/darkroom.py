@@ -1,5 +1,7 @@
 """Where the pixels of one session are, and nowhere else: from framing to sealing, in memory alone.
 
+The mirrors alone are lent what is here, for as long as they are called; they show it on the kiosk's own display.
+
 It opens the camera and the models on first need and says plainly when it can't, so that a kiosk without a camera says
 so at rest instead of failing in somebody's session.
 """
@@ -17,9 +19,9 @@ from edge_agent.vision import choice, crop
 from edge_agent.vision.framing import Framing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from edge_agent.ports import Camera, Clock, Frame, Rgb
+    from edge_agent.ports import Camera, Clock, Frame, Mirror, Rgb
     from edge_agent.vision import face as vision_face
     from edge_agent.vision.crop import Portrait
     from edge_agent.vision.face import Box
@@ -41,8 +43,15 @@ class Taken:
 class Darkroom:
     """Camera, finder, and what they saw in this session."""
 
-    def __init__(self, clock: Clock, open_camera: Callable[[], Camera], open_finder: Callable[[], Finder]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        open_camera: Callable[[], Camera],
+        open_finder: Callable[[], Finder],
+        mirrors: Sequence[Mirror] = (),
+    ) -> None:
         self._clock = clock
+        self._mirrors = mirrors
         self._open_camera = open_camera
         self._open_finder = open_finder
         self._camera: Camera | None = None
@@ -92,6 +101,8 @@ class Darkroom:
     def stop(self) -> None:
         """Shut the shutter and forget the last frames."""
         self._framing = None
+        for mirror in self._mirrors:
+            mirror.shut()
         if self._camera is not None:
             self._camera.stop()
         if self._finder is not None:
@@ -105,6 +116,8 @@ class Darkroom:
         width = frame.small.shape[1]
         faces = self._framing.find(frame.small)
         light = float(frame.small[..., _GREEN].mean()) / 255
+        for mirror in self._mirrors:
+            mirror.see(frame)
         _wipe(frame)
         if not faces:
             self._last = None
@@ -117,12 +130,15 @@ class Darkroom:
 
     def take(self) -> Taken:
         """Take the picture and find the faces in it. Raises CameraError."""
-        self.drop()
+        self._destroy()  # the mirror goes on showing the moment in which somebody chose
         frame = self._opened().capture(FRAME_TIMEOUT_S)
         began = self._clock.monotonic()
         height, width = frame.small.shape[:2]
         self._frame, self._found = frame, self.finder.find(frame.small)
         self._faces = choice.order(self._found.faces, width, height)
+        boxes = [face.box.scaled(1 / width, 1 / height) for face in self._faces]
+        for mirror in self._mirrors:
+            mirror.choose(frame, [(box.x, box.y, box.w, box.h) for box in boxes])
         return Taken(len(self._faces), (self._clock.monotonic() - began) * 1000)
 
     def cut(self, chosen: Face | Literal[Act.OVAL]) -> None:
@@ -134,9 +150,16 @@ class Darkroom:
             self._portrait = crop.portrait(self._frame, face, self._found.others(face), self.finder)
         else:
             self._portrait = crop.centre(self._frame, self._found.faint, self.finder)
+        for mirror in self._mirrors:
+            mirror.review(self._portrait.jpeg)
 
     def drop(self) -> None:
         """Destroy every frame and crop that is held."""
+        for mirror in self._mirrors:
+            mirror.drop()
+        self._destroy()
+
+    def _destroy(self) -> None:
         if self._frame is not None:
             _wipe(self._frame)
         self._frame = self._found = self._portrait = None

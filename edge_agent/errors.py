@@ -77,6 +77,12 @@ class UninformedError(LocalError):
     code = "uninformed"
 
 
+class ScreenError(HardwareError):
+    """The kiosk's own display shows nothing: its page can't be served, or no browser shows it."""
+
+    code = "screen"
+
+
 class OutboxError(LocalError):
     """The outbox can't be read or written."""
 

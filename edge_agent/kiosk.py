@@ -10,6 +10,7 @@ import collections
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -18,7 +19,7 @@ import msgspec
 from edge_agent import __version__, config
 from edge_agent.darkroom import Darkroom
 from edge_agent.enrolment import kiosk_side
-from edge_agent.errors import HomewardError, ModelError, UninformedError
+from edge_agent.errors import HomewardError, ModelError, ScreenError, UninformedError
 from edge_agent.events import emit
 from edge_agent.files import read_signer
 from edge_agent.hardware.clock import SystemClock
@@ -57,13 +58,14 @@ if TYPE_CHECKING:
 
     from edge_agent.config import KioskSettings
     from edge_agent.hardware.parts import Parts
-    from edge_agent.ports import Clock, Watchdog
+    from edge_agent.ports import Clock, Display, Watchdog
     from edge_agent.reporting import Queued
     from edge_agent.session.commands import Command
     from edge_agent.session.events import Event
 
 _LONGEST_WAIT_S: Final = 1.0  # SIGTERM is looked for in between
 _CHECK_EVERY_S: Final = 2.0
+_UNSEEN_S: Final = 5.0  # as long as a page may take to load again, without ending somebody's session
 
 
 class Kiosk:
@@ -78,6 +80,7 @@ class Kiosk:
         reporter: Reporter,
         outbox: Outbox,
         health: HealthFile,
+        display: Display | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -86,6 +89,7 @@ class Kiosk:
         self._reporter = reporter
         self._outbox = outbox
         self._health = health
+        self._display = display
         pace = Pace(**msgspec.structs.asdict(settings.pace))
         self._gestures = Gestures(pace)
         plan = flow.Plan(languages=tuple(settings.consent.languages), purposes=_purposes(settings), pace=pace)
@@ -252,9 +256,12 @@ class Kiosk:
     def _check(self, *, now: bool = False) -> None:
         """At rest, find out whether a report could be taken; tell the session when that changed, and the courier."""
         at = self._clock.monotonic()
-        if self._state.stage is not Stage.REST or (not now and at < self._checked_at + _CHECK_EVERY_S):
+        if not now and at < self._checked_at + _CHECK_EVERY_S:
             return
         self._checked_at = at
+        if self._state.stage is not Stage.REST:
+            self._check_display(at)
+            return
         blocked = self._what_is_in_the_way()
         if blocked != self._blocked:
             self._blocked = blocked
@@ -263,8 +270,19 @@ class Kiosk:
             self._do(commands)
         self._say_health()
 
+    def _check_display(self, at: float) -> None:
+        """End a session that nobody can see any more: what is in writing must be there to be read (red line 12)."""
+        if self._display is None or self._blocked or self._display.unseen_s() < _UNSEEN_S:
+            return
+        fault = _nobody_watches()
+        self._complain(fault)
+        self._blocked = fault.code
+        self._tell(Blocked(at=at, code=fault.code))
+
     def _what_is_in_the_way(self) -> str:
         try:
+            if self._display is not None and self._display.unseen_s():
+                raise _nobody_watches()
             self._darkroom.check()
             self._reporter.check()
         except HomewardError as fault:
@@ -309,6 +327,28 @@ def _purposes(settings: KioskSettings) -> tuple[Purpose, ...]:
     return tuple(purpose for purpose, wanted in asked.items() if wanted)
 
 
+def _nobody_watches() -> ScreenError:
+    return ScreenError(
+        "no browser shows the kiosk's page", next_step="Start the browser on the display: see docs/screen.md."
+    )
+
+
+def _open_display(settings: KioskSettings, clock: Clock, reporter: Reporter) -> Display | None:
+    """Serve the page, if settings name one; its libraries are loaded only then."""
+    if settings.screen is None:
+        return None
+    from edge_agent.screen.screen import Screen  # noqa: PLC0415
+    from edge_agent.vision.crop import GUIDE  # noqa: PLC0415
+
+    return Screen(
+        clock,
+        Path(settings.screen.url_file),
+        settings.screen.port,
+        lambda: {language: reporter.notice(language) for language in settings.consent.languages},
+        (GUIDE.x, GUIDE.y, GUIDE.w, GUIDE.h),
+    )
+
+
 def _open_finder(settings: KioskSettings) -> finder.Finder:
     return finder.load_detector(settings.detector.name, manifest.load(Path(settings.detector.manifest)))
 
@@ -343,10 +383,13 @@ def _run(settings: KioskSettings) -> int:
     outbox = Outbox.open(settings.outbox_file, Limits(**msgspec.structs.asdict(settings.outbox)))
     try:
         parts = open_parts(settings)
-        darkroom = Darkroom(clock, parts.open_camera, lambda: _open_finder(settings))
         reporter = Reporter(settings, clock, signer, TrustFile(settings.trust, settings.bundle_floor), outbox)
+        display = _open_display(settings, clock, reporter)
+        shown = () if display is None else (display,)
+        parts = replace(parts, presenters=(*parts.presenters, *shown))
+        darkroom = Darkroom(clock, parts.open_camera, lambda: _open_finder(settings), shown)
         health = HealthFile(settings.health_file, signer, clock)
-        kiosk = Kiosk(settings, clock, parts, darkroom, reporter, outbox, health)
+        kiosk = Kiosk(settings, clock, parts, darkroom, reporter, outbox, health, display)
 
         def stop(_number: int, _frame: FrameType | None) -> None:
             kiosk.stop()

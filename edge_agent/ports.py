@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,6 +92,45 @@ class Presenter(Protocol):
 
     def close(self) -> None:
         """Fall silent and dark. Calling it twice is fine."""
+        ...
+
+
+Outline: TypeAlias = tuple[float, float, float, float]
+"""Left, top, width and height, as parts of a picture's width and height."""
+
+
+class Mirror(Protocol):
+    """Shows people what the camera sees of them. It is given pixels while the session holds some, and at no other time.
+
+    Frames are wiped as soon as a call returns: whoever shows them copies what it needs.
+    """
+
+    def see(self, frame: Frame) -> None:
+        """Show what the camera sees now."""
+        ...
+
+    def choose(self, frame: Frame, faces: Sequence[Outline]) -> None:
+        """Show the picture that was taken, and where faces were found in it."""
+        ...
+
+    def review(self, jpeg: bytes) -> None:
+        """Show exactly what would be sent."""
+        ...
+
+    def shut(self) -> None:
+        """The camera is off: show no longer what it saw last."""
+        ...
+
+    def drop(self) -> None:
+        """Show nothing, and keep nothing."""
+        ...
+
+
+class Display(Presenter, Mirror, Protocol):
+    """A screen that somebody may or may not be able to see."""
+
+    def unseen_s(self) -> float:
+        """For how many seconds nobody has been able to see it; 0 while somebody can."""
         ...
 
 

@@ -35,6 +35,7 @@ _SCENES: Final = (
     *("rest", "language", "who", "permission", "framing", "taking", "choosing_several", "choosing_none"),
     *("review", "sealing", "done", "taken_back", "cannot"),
 )
+_SCREEN: Final = ("camera_on", "camera_off", "way", "mirror", "faces", "portrait", "code", "lost")
 _KEYS: Final = frozenset(
     {
         *(f"language.{fact}" for fact in ("name", "direction", "reader")),
@@ -46,9 +47,15 @@ _KEYS: Final = frozenset(
         *(f"guidance.{guidance}" for guidance in Guidance),
         *(f"say.{said}" for said in ("warning", "nothing_chosen", "let_go", "not_taken_back")),
         *("help.press", "help.hold"),
+        *(f"screen.{what}" for what in _SCREEN),
     }
 )
-_FILLED_WHEN_SAID: Final = {"choice.face": {"number"}, "help.hold": {"choice"}, "scene.done": {"code"}}
+_FILLED_WHEN_SAID: Final = {
+    "choice.face": {"number"},
+    "help.hold": {"choice"},
+    "scene.done": {"code"},
+    "screen.way": {"step", "steps"},
+}
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 
 

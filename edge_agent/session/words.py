@@ -129,5 +129,14 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         # What the button does
         "help.press": "Press: next.",
         "help.hold": "Hold: {choice}.",
+        # What stands on the screen beside all that
+        "screen.camera_on": "The camera is on",
+        "screen.camera_off": "The camera is off",
+        "screen.way": "Step {step} of {steps}",
+        "screen.mirror": "You, as the camera sees you",
+        "screen.faces": "The picture that was taken",
+        "screen.portrait": "The picture that would be sent",
+        "screen.code": "Your code",
+        "screen.lost": "This machine does not answer just now. Please wait a moment, or ask somebody who works here.",
     }
 )

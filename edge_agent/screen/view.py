@@ -1,0 +1,256 @@
+"""From a scene to what stands on the page: words, pictograms, and where each of them belongs. Pure.
+
+The page adds nothing to it: it has no words of its own, and decides only how large things are.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Final, assert_never
+
+import msgspec
+
+from edge_agent.ports import Outline
+from edge_agent.session.consent import Purpose, Who
+from edge_agent.session.notice import NOTICE
+from edge_agent.session.scene import LANTERNS, Act, Choice, Face, Language, Say, Scene
+from edge_agent.session.speech import label, spoken, statement
+from edge_agent.session.table import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edge_agent.session.notice import Notice
+    from edge_agent.session.speech import Notices, Sentence
+
+_HEADLINE_WIDTH: Final = 56  # in narrow letters: about what two lines hold
+_SENTENCE: Final = re.compile(r".+?(?:[.?!؟](?=\s|$)|[。？！]|$)\s*", re.DOTALL)
+
+_DARK: Final = frozenset({Stage.REST, Stage.FRAMING, Stage.CHOOSING, Stage.REVIEW})
+_WINDOW: Final = frozenset({Stage.REST, Stage.NOTHING_KEPT, Stage.CANNOT})  # who says no is as welcome as before
+_POINTS: Final = dict(zip(NOTICE, ("eye", "search", "calendar", "back", "free"), strict=True))
+_SIGNS: Final = {
+    Stage.LANGUAGE: "language",
+    Stage.WHO: "people",
+    Stage.SEALING: "lock",
+    Stage.NOTHING_KEPT: "nothing",
+    Stage.CANNOT: "cannot",
+}
+_PURPOSE_SIGNS: Final = {
+    Purpose.TRACING: "search",
+    Purpose.PARTNERS: "partners",
+    Purpose.PUBLIC_APPEAL: "poster",
+}
+
+
+class Words(msgspec.Struct, frozen=True):
+    """Words, the language that they are in, and its direction."""
+
+    lang: str
+    dir: str
+    words: str
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What is said in one language: `large` first, then the rest."""
+
+    large: Words
+    small: Words | None
+
+
+class Point(msgspec.Struct, frozen=True):
+    """One sentence of the notice, with its pictogram."""
+
+    sign: str
+    words: Words
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One choice, in each language in which it is said now. `minor` ones are the same in every scene."""
+
+    sign: str
+    words: tuple[Words, ...]
+    minor: bool
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """All of a scene that can be seen, the ring and the pixels excepted."""
+
+    stage: Stage
+    lang: str
+    dir: str
+    dark: bool
+    sign: str
+    said: tuple[Said, ...]
+    before: tuple[Words, ...]  # said before the notice: to the adult beside a child
+    points: tuple[Point, ...]
+    options: tuple[Option, ...]
+    lit: int
+    press: tuple[Words, ...]
+    hold: tuple[Words, ...]
+    aside: tuple[Words, ...]
+    aside_sign: str
+    lanterns: int
+    lantern: int
+    way: Words
+    seeing: bool
+    camera: tuple[Words, ...]
+    lantern_window: bool
+    picture: str
+    picture_label: Words
+    oval: Outline | None
+    outlines: tuple[Outline, ...]
+    outlined: int  # which of them is lit, -1 for none
+    code: str
+    code_label: Words
+    code_squares: tuple[str, ...]  # rows of a QR, '1' for dark
+    lost: tuple[Words, ...]
+
+
+def view(
+    scene: Scene,
+    say: Say,
+    notices: Notices,
+    *,
+    oval: Outline,
+    faces: Sequence[Outline] = (),
+    squares: Sequence[str] = (),
+) -> View:
+    """Lay out a scene. `oval` is where a face should be, `faces` are those found, in the order of their choices.
+
+    `squares` is the receipt code as a QR: one string for each row.
+    """
+    heard = tuple(notices.values()) if scene.language is None else (notices[scene.language],)
+    first = heard[0]
+    whole = [_statement(scene, notice) for notice in heard]
+    points, before = _points(whole[0], first)
+    choices = () if scene.warning else scene.choices  # any gesture answers a warning, and chooses nothing
+    kind = _picture(scene)
+    return View(
+        stage=scene.stage,
+        lang=first.language,
+        dir=first.direction,
+        dark=scene.stage in _DARK,
+        sign=_sign(scene),
+        said=tuple(_said(sentences[-1], notice) for sentences, notice in zip(whole, heard, strict=True)),
+        before=before,
+        points=points,
+        options=tuple(_option(choice, heard, notices) for choice in choices),
+        lit=scene.lit,
+        press=tuple(_in(notice, "help.press") for notice in heard) if choices else (),
+        hold=_sentences(spoken(scene, Say.CHOICE, notices), notices) if choices else (),
+        aside=_aside(scene, say, notices),
+        aside_sign=_aside_sign(scene, say),
+        lanterns=LANTERNS,
+        lantern=scene.lantern,
+        way=_in(first, "screen.way", step=str(scene.lantern), steps=str(LANTERNS)),
+        seeing=scene.camera_on,
+        camera=tuple(_in(notice, f"screen.camera_{'on' if scene.camera_on else 'off'}") for notice in heard),
+        lantern_window=scene.stage in _WINDOW,
+        picture=kind,
+        picture_label=_in(first, f"screen.{kind or 'mirror'}"),
+        oval=oval if kind == "mirror" or (kind == "faces" and scene.lit_choice is Act.OVAL) else None,
+        outlines=tuple(faces) if kind == "faces" else (),
+        outlined=scene.lit_choice.index if isinstance(scene.lit_choice, Face) else -1,
+        code=scene.receipt_code,
+        code_label=_in(first, "screen.code"),
+        code_squares=tuple(squares) if scene.receipt_code else (),
+        lost=tuple(_in(notice, "screen.lost") for notice in heard),
+    )
+
+
+def _statement(scene: Scene, notice: Notice) -> tuple[str, ...]:
+    return (notice.text(f"say.{Say.WARNING}"),) if scene.warning else statement(scene, notice)
+
+
+def _sign(scene: Scene) -> str:
+    if scene.warning:
+        return "clock"
+    return _PURPOSE_SIGNS[scene.question.purpose] if scene.question else _SIGNS.get(scene.stage, "")
+
+
+def _points(sentences: Sequence[str], notice: Notice) -> tuple[tuple[Point, ...], tuple[Words, ...]]:
+    """Tell the notice's sentences, each with its pictogram, from what goes before them."""
+    before, points = sentences[: -1 - len(NOTICE)], sentences[-1 - len(NOTICE) : -1]
+    if not points:
+        return (), ()
+    signs = zip(_POINTS.values(), points, strict=True)
+    return (
+        tuple(Point(sign, _words(notice, words)) for sign, words in signs),
+        tuple(_words(notice, words) for words in before),
+    )
+
+
+def _said(words: str, notice: Notice) -> Said:
+    """Put into the large type as many whole sentences as fit two lines; at least one, and never a part of one."""
+    large, small = "", ""
+    for sentence in _SENTENCE.findall(words):
+        if not small and (not large or _width(large + sentence) <= _HEADLINE_WIDTH):
+            large += sentence
+        else:
+            small += sentence
+    return Said(_words(notice, large.strip()), _words(notice, small.strip()) if small.strip() else None)
+
+
+def _width(words: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in words)
+
+
+def _option(choice: Choice, heard: Sequence[Notice], notices: Notices) -> Option:
+    said = (notices[choice.code],) if isinstance(choice, Language) else heard
+    words = tuple(_words(notice, label(choice, notice, notices)) for notice in said)
+    return Option(_option_sign(choice), words, minor=choice in {Act.AGAIN, Act.STOP})
+
+
+def _option_sign(choice: Choice) -> str:
+    match choice:
+        case Language():
+            return "language"
+        case Face():
+            return "face"
+        case Who() | Act():
+            return choice.value
+        case _:  # pragma: no cover - mypy proves that there is no other
+            assert_never(choice)
+
+
+def _picture(scene: Scene) -> str:
+    match scene.stage:
+        case Stage.FRAMING:
+            return "mirror"
+        case Stage.CHOOSING:
+            return "faces"
+        case Stage.REVIEW:
+            return "portrait"
+        case _:
+            return ""
+
+
+def _aside(scene: Scene, say: Say, notices: Notices) -> tuple[Words, ...]:
+    """Give the one thing that is said beside: what has just happened to a hold, or advice."""
+    if scene.warning:
+        return ()
+    if say in {Say.NOTHING_CHOSEN, Say.LET_GO}:
+        return _sentences(spoken(scene, say, notices), notices)
+    if scene.guidance is not None and not scene.taking:
+        return _sentences(spoken(scene, Say.GUIDANCE, notices), notices)
+    return ()
+
+
+def _aside_sign(scene: Scene, say: Say) -> str:
+    if say in {Say.NOTHING_CHOSEN, Say.LET_GO}:
+        return "hold"
+    return str(scene.guidance or "")
+
+
+def _sentences(sentences: Sequence[Sentence], notices: Mapping[str, Notice]) -> tuple[Words, ...]:
+    return tuple(_words(notices[sentence.language], sentence.words) for sentence in sentences)
+
+
+def _in(notice: Notice, key: str, **values: str) -> Words:
+    return _words(notice, notice.text(key, **values))
+
+
+def _words(notice: Notice, words: str) -> Words:
+    return Words(notice.language, notice.direction, words)
