@@ -178,7 +178,7 @@ class KioskSettings(Settings, frozen=True, kw_only=True):
     @property
     def explains_itself(self) -> bool:
         """Whether the kiosk itself says, aloud or in writing, what people agree to."""
-        return self.voice is not None
+        return self.voice is not None or self.screen is not None
 
     @property
     def outbox_file(self) -> Path:

@@ -358,7 +358,7 @@ def check_informs(settings: KioskSettings) -> None:
     if not settings.explains_itself and settings.printed_notice is None:
         raise UninformedError(
             "This kiosk has neither a screen nor a voice: informed consent isn't possible, so it takes no reports.",
-            next_step="Add [voice] to the settings, or name the notice that hangs beside it in [printed_notice].",
+            next_step="Add [screen] or [voice] to the settings, or name what hangs beside it in [printed_notice].",
         )
 
 

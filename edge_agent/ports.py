@@ -118,7 +118,7 @@ class Mirror(Protocol):
         ...
 
     def shut(self) -> None:
-        """The camera is off: show no longer what it saw last."""
+        """Show no longer what the camera saw last: it is off."""
         ...
 
     def drop(self) -> None:

@@ -16,7 +16,6 @@ from edge_agent.screen.address import open_door
 from edge_agent.screen.board import Board, Kind, Picture
 from edge_agent.screen.server import SILENT_S, Server
 from edge_agent.screen.view import view
-from edge_agent.session.scene import Say
 from edge_agent.session.table import SEEING
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from edge_agent.ports import Clock, Frame, Outline, Rgb
     from edge_agent.session.notice import Notice
-    from edge_agent.session.scene import Scene
+    from edge_agent.session.scene import Say, Scene
 
 _MIRROR_WIDTH: Final = 640  # pixels: sharp enough for a mirror, and small enough for ten a second on a Pi
 _MIRROR_QUALITY: Final = 70
@@ -103,7 +102,7 @@ class Screen:
         self._board.see(Picture(Kind.PORTRAIT, jpeg))
 
     def shut(self) -> None:
-        """The camera is off: what it saw last is not shown any more. A picture that was taken stays."""
+        """Show no longer what the camera saw last: it is off. A picture that was taken stays."""
         shown = self._board.shown.picture
         if shown is not None and shown.kind is Kind.MIRROR:
             self._board.see(None)

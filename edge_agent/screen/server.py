@@ -140,10 +140,10 @@ class Server:
             self._seat, self.seen_at = None, float("-inf")
             self.wake()
 
-    async def news(self, timeout: float) -> None:
-        """Wait for a change, `timeout` seconds at most."""
+    async def news(self, at_most: float) -> None:
+        """Wait for a change, `at_most` seconds."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), timeout)
+            await asyncio.wait_for(self._news.wait(), at_most)
 
 
 class _Meeting:
@@ -170,7 +170,7 @@ class _Meeting:
                 return
             self._http.start_next_cycle()
 
-    async def _next(self) -> h11.Event | type[h11.PAUSED]:
+    async def _next(self) -> object:
         while (event := self._http.next_event()) is h11.NEED_DATA:
             self._http.receive_data(await asyncio.wait_for(self._reader.read(_READ_BYTES), _IDLE_S))
         return event

@@ -25,15 +25,22 @@ if TYPE_CHECKING:
     from edge_agent.session.speech import Notices, Sentence
 
 _HEADLINE_WIDTH: Final = 56  # in narrow letters: about what two lines hold
-_SENTENCE: Final = re.compile(r".+?(?:[.?!؟](?=\s|$)|[。？！]|$)\s*", re.DOTALL)
+_SENTENCE: Final = re.compile(
+    r".+?(?:[.?!\N{ARABIC QUESTION MARK}](?=\s|$)"
+    r"|[\N{IDEOGRAPHIC FULL STOP}\N{FULLWIDTH QUESTION MARK}\N{FULLWIDTH EXCLAMATION MARK}]|$)\s*",
+    re.DOTALL,
+)
 
 _DARK: Final = frozenset({Stage.REST, Stage.FRAMING, Stage.CHOOSING, Stage.REVIEW})
-_WINDOW: Final = frozenset({Stage.REST, Stage.NOTHING_KEPT, Stage.CANNOT})  # who says no is as welcome as before
+_WINDOW: Final = frozenset(
+    {Stage.REST, Stage.NOTHING_KEPT, Stage.TAKEN_BACK, Stage.CANNOT}
+)  # who says no is as welcome as before
 _POINTS: Final = dict(zip(NOTICE, ("eye", "search", "calendar", "back", "free"), strict=True))
 _SIGNS: Final = {
     Stage.LANGUAGE: "language",
     Stage.WHO: "people",
     Stage.SEALING: "lock",
+    Stage.TAKEN_BACK: "back",
     Stage.NOTHING_KEPT: "nothing",
     Stage.CANNOT: "cannot",
 }
@@ -96,7 +103,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     way: Words
     seeing: bool
     camera: tuple[Words, ...]
-    lantern_window: bool
+    window: str  # with its lantern lit or dark, or none
     picture: str
     picture_label: Words
     oval: Outline | None
@@ -147,7 +154,7 @@ def view(
         way=_in(first, "screen.way", step=str(scene.lantern), steps=str(LANTERNS)),
         seeing=scene.camera_on,
         camera=tuple(_in(notice, f"screen.camera_{'on' if scene.camera_on else 'off'}") for notice in heard),
-        lantern_window=scene.stage in _WINDOW,
+        window=_window(scene),
         picture=kind,
         picture_label=_in(first, f"screen.{kind or 'mirror'}"),
         oval=oval if kind == "mirror" or (kind == "faces" and scene.lit_choice is Act.OVAL) else None,
@@ -162,6 +169,12 @@ def view(
 
 def _statement(scene: Scene, notice: Notice) -> tuple[str, ...]:
     return (notice.text(f"say.{Say.WARNING}"),) if scene.warning else statement(scene, notice)
+
+
+def _window(scene: Scene) -> str:
+    if scene.warning or scene.stage not in _WINDOW:
+        return ""
+    return "dark" if scene.code and scene.stage in {Stage.REST, Stage.CANNOT} else "lit"
 
 
 def _sign(scene: Scene) -> str:
@@ -231,7 +244,7 @@ def _aside(scene: Scene, say: Say, notices: Notices) -> tuple[Words, ...]:
     """Give the one thing that is said beside: what has just happened to a hold, or advice."""
     if scene.warning:
         return ()
-    if say in {Say.NOTHING_CHOSEN, Say.LET_GO}:
+    if say in {Say.NOTHING_CHOSEN, Say.LET_GO, Say.NOT_TAKEN_BACK}:
         return _sentences(spoken(scene, say, notices), notices)
     if scene.guidance is not None and not scene.taking:
         return _sentences(spoken(scene, Say.GUIDANCE, notices), notices)
@@ -239,6 +252,8 @@ def _aside(scene: Scene, say: Say, notices: Notices) -> tuple[Words, ...]:
 
 
 def _aside_sign(scene: Scene, say: Say) -> str:
+    if say is Say.NOT_TAKEN_BACK:
+        return "back"
     if say in {Say.NOTHING_CHOSEN, Say.LET_GO}:
         return "hold"
     return str(scene.guidance or "")

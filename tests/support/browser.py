@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserType, Page
 
 PICTURES = Path(__file__).parents[2] / "build" / "pictures"
 """Where the tests leave what they saw, for eyes and for the gallery."""
@@ -36,15 +36,28 @@ _QUIET = [
 @contextlib.contextmanager
 def chromium(*flags: str) -> Iterator[Browser]:
     """Open a browser without a window, and close it again."""
+    with sync_playwright() as playwright, _opened(playwright.chromium, *flags) as browser:
+        yield browser
+
+
+@contextlib.contextmanager
+def another(browser: Browser) -> Iterator[tuple[Browser, list[int]]]:
+    """Open one more browser, of processes of its own; give it and their ids."""
+    with _opened(browser.browser_type) as second:
+        found = second.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+        yield second, [process["id"] for process in found]
+
+
+@contextlib.contextmanager
+def _opened(kind: BrowserType, *flags: str) -> Iterator[Browser]:
     program = shutil.which("chromium")
     assert program is not None, "Chromium is missing. Run `make test`, which installs it, or install it yourself."
     for_root = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox refuses to run as root
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*_QUIET, *for_root, *flags])
-        try:
-            yield browser
-        finally:
-            browser.close()
+    browser = kind.launch(executable_path=program, args=[*_QUIET, *for_root, *flags])
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 def judge(page: Page) -> list[str]:

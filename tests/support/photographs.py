@@ -29,7 +29,9 @@ def in_the_oval(path: Path) -> Path:
     whole = Image.fromarray(large[rows][:, columns])
     sharp = Image.new("L", _SIZE, 0)
     sharp.paste(255, (left + _SOFT, top + _SOFT, *_SIZE))
-    whole = Image.composite(whole, whole.filter(ImageFilter.GaussianBlur(40)), sharp.filter(ImageFilter.GaussianBlur(16)))
+    whole = Image.composite(
+        whole, whole.filter(ImageFilter.GaussianBlur(40)), sharp.filter(ImageFilter.GaussianBlur(16))
+    )
     whole.save(path)
     return path
 

@@ -23,7 +23,7 @@ function show(next) {
   html.dir = view.dir;
   html.dataset.stage = view.stage;
   html.dataset.options = view.points.length ? "points" : view.options.length > 4 && view.said.length === 1 && !view.picture ? "long" : "";
-  html.className = `${view.dark ? "dark" : ""} ${view.lantern_window ? "lantern" : ""}`;
+  html.className = `${view.dark ? "dark" : ""} ${view.window && `lantern ${view.window}-lantern`}`;
   way();
   at("camera").className = `${view.seeing ? "seeing" : ""} ${view.camera.length > 1 ? "three" : ""}`;
   sign(at("camera"), view.seeing ? "open" : "shut");
@@ -94,10 +94,10 @@ function options() {
 }
 
 function beside() {
-  at("window").toggleAttribute("hidden", !view.lantern_window);
+  at("window").toggleAttribute("hidden", !view.window);
   at("picture").hidden = !view.picture;
   at("code").hidden = !view.code_squares.length;
-  const something = Boolean(view.lantern_window || view.picture || view.code_squares.length);
+  const something = Boolean(view.window || view.picture || view.code_squares.length);
   main.classList.toggle("beside", something);
   at("beside").hidden = !something;
   at("picture").className = `${view.picture} ${view.picture === "portrait" ? "" : "mirrored"}`;
@@ -143,6 +143,7 @@ function aside() {
   sign(at("aside"), view.aside_sign);
   at("aside").classList.toggle("said", view.aside.length > 0);
   at("aside").classList.toggle("three", view.aside.length > 1);
+  at("aside").classList.toggle("row", view.aside.length > 1 || (view.aside[0]?.words.length ?? 0) > 40);
   words(at("aside").lastElementChild, view.aside);
 }
 

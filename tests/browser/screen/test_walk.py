@@ -24,8 +24,9 @@ STAYS_INSIDE = """() => [...document.querySelectorAll("header *, main *, footer 
         && (place.left < -1 || place.top < -1 || place.right > innerWidth + 1 || place.bottom > innerHeight + 1);
 }).map((element) => element.outerHTML.slice(0, 80))"""
 OVERLAPS = """() => {
-    const parts = ["#way", "#camera", "#fitted", "#beside > :not([hidden])", "#aside.said", "#press", "#button", "#hold"];
-    const places = parts.flatMap((part) => [...document.querySelectorAll(part)].map((e) => [part, e.getBoundingClientRect()]))
+    const parts = ["#way", "#camera", "#fitted", "#beside > :not([hidden])", "#aside.said", "footer > *"];
+    const places = parts.flatMap((part) => [...document.querySelectorAll(part)]
+        .map((element) => [part, element.getBoundingClientRect()]))
         .filter(([, place]) => place.width && place.height);
     return places.flatMap(([one, a], i) => places.slice(i + 1).filter(([, b]) =>
         a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)
@@ -92,7 +93,11 @@ def test_a_grown_up_walks_through_every_scene_in_their_language(stand: Stand, pa
     walk.look("02-language", "scene.language", "choice.again", "choice.stop", chosen=False)
     stand.choose(page, NATIVE[language], "who")
     walk.look("03-who", "scene.who", "choice.again", "choice.self_adult", "choice.child_with_parent", "choice.stop")
-    assert walk.outlook() == (walk.words.text("screen.way", step="2", steps="5"), False, walk.words.text("screen.camera_off"))
+    assert walk.outlook() == (
+        walk.words.text("screen.way", step="2", steps="5"),
+        False,
+        walk.words.text("screen.camera_off"),
+    )
     stand.choose(page, "self_adult", "consent")
     walk.look(
         "04-tracing", "question.tracing.subject", *(f"notice.{sentence}" for sentence in notice.NOTICE), "choice.no"
@@ -113,7 +118,11 @@ def test_a_grown_up_walks_through_every_scene_in_their_language(stand: Stand, pa
     stand.choose(page, "send", "done")
     code = page.inner_text("#code p")
     walk.look("09-done", "scene.done", "choice.again", "choice.finish", code=code)
-    assert walk.outlook() == (walk.words.text("screen.way", step="5", steps="5"), False, walk.words.text("screen.camera_off"))
+    assert walk.outlook() == (
+        walk.words.text("screen.way", step="5", steps="5"),
+        False,
+        walk.words.text("screen.camera_off"),
+    )
     assert page.get_attribute("#code p", "dir") == "ltr"
     assert code in [figures.inner_text() for figures in page.query_selector_all("bdi[dir=ltr]")]
     stand.choose(page, "finish", "rest")
@@ -165,7 +174,9 @@ def test_a_hold_fills_the_ring_and_letting_go_early_empties_it_without_blame(sta
     stand.wake(page)
     stand.move("down")
     page.wait_for_function("() => Number(document.querySelector('#button .ring').style.strokeDashoffset) < 0.9")
-    assert page.evaluate("() => getComputedStyle(document.querySelector('#button .ring')).stroke") == "rgb(242, 165, 65)"
+    assert (
+        page.evaluate("() => getComputedStyle(document.querySelector('#button .ring')).stroke") == "rgb(242, 165, 65)"
+    )
     stand.move("up")
     page.wait_for_selector("#button .ring.empty", state="attached")
     page.wait_for_selector("#aside.said")
