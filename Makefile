@@ -8,10 +8,12 @@ FONTS := /usr/share/fonts
 BROWSER := chromium $(FONTS)/truetype/noto/NotoSans-Regular.ttf:fonts-noto-core \
   $(FONTS)/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk \
   $(FONTS)/truetype/fonts-ukij-uyghur/UKIJTuT.ttf:fonts-ukij-uyghur
+# What a kiosk is, for whichever computer builds for it: 64-bit ARM, Debian trixie's Python.
+DEVICE := --python-platform aarch64-manylinux_2_28 --python-version 3.13
 
 HTMX := provisioning/console/static/vendor/htmx.min.js
 
-.PHONY: help demo test cluster-test check bench models console fuzz words vectors lock clean
+.PHONY: help demo test virtual virtual-test cluster-test check bench models console fuzz words vectors lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,7 +24,18 @@ demo: .venv/ready models  ## one report, end to end, on real parts (PHOTO=path.j
 
 test: .venv/ready models node_modules console  ## all tests that need no cluster and no virtual kiosk
 	@$(NEED) mosquitto strace shellcheck rauc mksquashfs:squashfs-tools mmdebstrap systemd-analyze:systemd systemd-nspawn:systemd-container pg_ctlcluster:postgresql $(BROWSER)
-	@$(V)/pytest -n 2 --dist loadfile --ignore=tests/cluster $(ARGS)
+	@$(V)/pytest -n 2 --dist loadfile --ignore=tests/cluster --ignore=tests/virtual $(ARGS)
+
+VIRTUAL := mosquitto qemu-system-aarch64:qemu-system-arm qemu-aarch64-static:qemu-user-static mmdebstrap arch-test \
+  fdtput:device-tree-compiler depmod:kmod mke2fs:e2fsprogs swig aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \
+  /usr/aarch64-linux-gnu/include/stdlib.h:libc6-dev-arm64-cross
+virtual: .venv/ready models  ## builds the virtual kiosk, boots it, and lets you press its button (ARGS=--build to only build)
+	@$(NEED) $(VIRTUAL)
+	@$(V)/python -m firmware.virtual $(ARGS)
+
+virtual-test: .venv/ready models  ## the tests in the virtual kiosk: the device's own stack, its sandboxes, power cuts
+	@$(NEED) $(VIRTUAL)
+	@$(V)/pytest -n 0 tests/virtual $(ARGS)
 
 cluster-test: .venv/ready models  ## a RabbitMQ cluster of three loses its leader, its majority, an intake (takes root; 5 minutes)
 	@$(NEED) mmdebstrap unshare:util-linux pg_ctlcluster:postgresql
@@ -71,6 +84,10 @@ lock: .venv/ready  ## pin the versions anew, with hashes
 	@for name in bench fuzz; do \
 	  $(V)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 requirements/$$name.in -o requirements/$$name.txt \
 	    --custom-compile-command 'make lock'; done
+	@$(V)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate $(DEVICE) --extra kiosk --extra courier pyproject.toml -o requirements/device.txt \
+	  --no-emit-package numpy --no-emit-package pillow --no-emit-package setuptools --custom-compile-command 'make lock'
+	@$(V)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate $(DEVICE) --no-deps requirements/virtual.in -o requirements/virtual.txt \
+	  --custom-compile-command 'make lock'
 
 clean:  ## remove what the targets made
 	rm -rf .venv .venv-bench .venv-fuzz models/files tests/*/javascript/node_modules provisioning/console/node_modules provisioning/console/static/vendor build/pictures .hypothesis .pytest_cache .mypy_cache .ruff_cache

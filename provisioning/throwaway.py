@@ -43,6 +43,7 @@ _PRINTED_NOTICE: Final = (
     "itself. It neither speaks nor shows anything, so this notice stands for what would be said.\n"
 )
 _TLS_FILES: Final = 'ca = "ca.pem"\ncertificate = "tls.pem"\nkey = "tls.key"'
+_TLS_FILES_OF_A_CARD: Final = 'ca = "ca.pem"\ncertificate = "courier/tls.pem"\nkey = "courier/tls.key"'
 _LIFETIME: Final = dt.timedelta(days=1)
 _YEAR_S: Final = 365 * 86_400
 
@@ -79,6 +80,7 @@ class ThrowawayFleet:
     name: str = "demo"
     postgresql: str | None = None  # where the intake keeps records instead of a SQLite file of its own
     port: int = field(default_factory=free_port)
+    broker_names: Sequence[str] = ("127.0.0.1", "localhost")
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
     def __post_init__(self) -> None:
@@ -129,16 +131,32 @@ class ThrowawayFleet:
 
         Its camera shows `photographs`, its button follows script.toml there; `tables` adds TOML tables by name.
         """
+        shown = json.dumps([str(path.absolute()) for path in photographs] or ["none.jpg"])
         here = self.kiosk_directory(kiosk)
-        signer = SoftwareSigner.generate()
-        self.kiosks[kiosk] = signer
-        self._write_trust(here)
         self._write_identity(here, kiosk)
-        place(here / "signing.key", private_pem(signer.private_key), mode=OWNER_ONLY)
-        (here / "shared").mkdir(exist_ok=True)
-        place(here / "kiosk.toml", self._kiosk_settings(kiosk, photographs, tables))
-        self.write_registry()
-        return here
+        self._register(kiosk, here / "signing.key")
+        parts = [
+            self._head(kiosk, "signing.key"),
+            '[hardware]\nkind = "simulated"',
+            f'[hardware.simulated]\nphotographs = {shown}\nscript = "script.toml"',
+            f'[broker]\naddresses = ["127.0.0.1:{self.port}"]\n{_TLS_FILES}',
+        ]
+        return self._write_kiosk(here, parts, tables)
+
+    def add_card(self, kiosk: str, broker: str, **tables: str) -> Path:
+        """Make what a kiosk in service has on its card's own mount, register it, and return that directory.
+
+        Its parts are a Pi's; it finds the broker at `broker`; `tables` adds TOML tables by name.
+        """
+        here = self.kiosk_directory(kiosk)
+        self._write_identity(here / "courier", kiosk)
+        self._register(kiosk, here / "kiosk" / "signing.key")
+        parts = [
+            self._head(kiosk, "kiosk/signing.key"),
+            '[hardware]\nkind = "raspberry-pi"',
+            f'[broker]\naddresses = ["{broker}"]\n{_TLS_FILES_OF_A_CARD}',
+        ]
+        return self._write_kiosk(here, parts, tables)
 
     def revoke(self, kiosk: str) -> None:
         """Take a kiosk out of the registry's trust."""
@@ -177,24 +195,33 @@ class ThrowawayFleet:
             f'registry = "{self.registry_file}"\n'
         )
 
-    def _kiosk_settings(self, kiosk: str, photographs: Sequence[Path], tables: dict[str, str]) -> str:
-        shown = json.dumps([str(path.absolute()) for path in photographs] or ["none.jpg"])
-        parts = [
-            f'fleet = "{self.name}"\nkiosk = "{kiosk}"\nshared = "shared"\nsigning_key = "signing.key"',
+    def _head(self, kiosk: str, signing_key: str) -> str:
+        return f'fleet = "{self.name}"\nkiosk = "{kiosk}"\nshared = "shared"\nsigning_key = "{signing_key}"'
+
+    def _register(self, kiosk: str, signing_key: Path) -> None:
+        """Make a kiosk's signing key, and put it into the registry."""
+        self.kiosks[kiosk] = SoftwareSigner.generate()
+        place(signing_key, private_pem(self.kiosks[kiosk].private_key), mode=OWNER_ONLY)
+        self.write_registry()
+
+    def _write_kiosk(self, here: Path, parts: list[str], tables: dict[str, str]) -> Path:
+        """Write the settings and what is trusted; `parts` are the tables in which kinds of kiosks differ."""
+        (here / "shared").mkdir(exist_ok=True)
+        self._write_trust(here)
+        head, *others = parts
+        common = [
             _SITE,
             '[trust]\nroot = "root.pub"\nbundle = "bundle.cose"',
             '[consent]\nlanguages = ["zh", "ug", "en"]',
             f'[printed_notice]\nid = "demonstration-1"\nsha256 = "{_printed_notice_sha256()}"',
-            '[hardware]\nkind = "simulated"',
-            f'[hardware.simulated]\nphotographs = {shown}\nscript = "script.toml"',
-            f'[broker]\naddresses = ["127.0.0.1:{self.port}"]\n{_TLS_FILES}',
-            *(f"[{name}]\n{text}" for name, text in tables.items()),
         ]
-        return "\n\n".join(parts) + "\n"
+        added = [f"[{name}]\n{text}" for name, text in tables.items()]
+        place(here / "kiosk.toml", "\n\n".join([head, *common, *others, *added]) + "\n")
+        return here
 
     def _write_broker(self) -> None:
         here = self.directory / "broker"
-        server = self.authority.server(["127.0.0.1", "localhost"], self.now, _LIFETIME)
+        server = self.authority.server(list(self.broker_names), self.now, _LIFETIME)
         place(here / "ca.pem", self.authority.pem)
         place(here / "server.pem", server.certificate)
         place(here / "server.key", server.key, mode=OWNER_ONLY)

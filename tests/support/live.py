@@ -20,7 +20,7 @@ from tests.support.spool import Spool
 from tests.support.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from central.store.port import Quarantined, Reader
@@ -31,10 +31,12 @@ SOON = "receipt_timeout_s = 2\nrefused_again_s = 1"  # what else takes minutes
 class LiveFleet:
     """Use it as a context manager: leaving ends every program that still runs."""
 
-    def __init__(self, directory: Path, postgresql: str | None = None) -> None:
+    def __init__(
+        self, directory: Path, postgresql: str | None = None, broker_names: Sequence[str] = ("127.0.0.1", "localhost")
+    ) -> None:
         self.caseworker = RecipientPrivateKey.generate()
         escrow = Recipient(name="escrow", holder=Holder.ESCROW, key=self.caseworker.public_key.raw)
-        self.fleet = ThrowawayFleet(directory, [escrow], postgresql=postgresql)
+        self.fleet = ThrowawayFleet(directory, [escrow], postgresql=postgresql, broker_names=broker_names)
         self._open = contextlib.ExitStack()
 
     # -- Programs ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,5 @@
+"""`python -m firmware.virtual`, as `make virtual` runs it."""
+
+from firmware.virtual.play import main
+
+main()

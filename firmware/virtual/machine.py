@@ -1,0 +1,257 @@
+"""The machine: QEMU, started and ended; its GPIO lines, from outside; commands in the guest.
+
+QEMU's monitor speaks JSON (QMP), its test socket moves and reads lines (qtest), and the guest's agent runs commands.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import queue
+import shlex
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from firmware.virtual import boot
+from firmware.virtual.cache import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_POLL_S: Final = 0.05
+_START_S: Final = 30.0
+_PL061: Final = 0x0903_0000
+_DATA: Final = 0x3FC  # all eight lines (ARM PrimeCell PL061, 3.3.1)
+_ANSWER_S: Final = 60.0
+_FULL_SPEED: Final = 1 << 40
+_PORT: Final = "org.qemu.guest_agent.0"
+BROKER: Final = "10.0.2.100:8883"
+"""Where the guest finds the broker, whichever port it has here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command that ran in the guest."""
+
+    status: int
+    out: str
+    errors: str
+
+
+class Socket:
+    """Lines of JSON over a UNIX socket: QMP, or the guest's agent."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(_ANSWER_S)
+        self._socket.connect(str(path))
+        self._lines = self._socket.makefile("rb")
+
+    def read(self) -> Any:
+        """Give the next message; raises TimeoutError."""
+        return json.loads(self._lines.readline().lstrip(b"\xff"))
+
+    def call(self, execute: str, arguments: dict[str, Any] | None = None) -> Any:
+        """Call a command; return what it returns. Raises BuildError when it is refused."""
+        asked = {"execute": execute, **({"arguments": arguments} if arguments else {})}
+        self.write(asked)
+        while True:
+            answer = self.read()
+            if "error" in answer:
+                raise BuildError(f"{execute}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def write(self, message: dict[str, Any], *, before: bytes = b"") -> None:
+        """Send a message."""
+        self._socket.sendall(before + json.dumps(message).encode() + b"\n")
+
+    def close(self) -> None:
+        """Hang up."""
+        self._lines.close()
+        self._socket.close()
+
+
+class Lines:
+    """The machine's eight GPIO lines over qtest: inputs are moved, outputs read."""
+
+    def __init__(self, path: Path, chip: str) -> None:
+        self._chip = chip
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(path))
+        self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def set(self, line: int, *, high: bool) -> None:
+        """Drive an input."""
+        self._ask(f"set_irq_in {self._chip} unnamed-gpio-in {line} {int(high)}")
+
+    def read(self, line: int) -> bool:
+        """Read a line, whoever drives it."""
+        return bool(int(self._ask(f"readl {_PL061 + _DATA:#x}").split()[1], 16) >> line & 1)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+    def _listen(self) -> None:
+        with self._socket.makefile("r") as lines:
+            for line in lines:
+                if not line.startswith("IRQ"):
+                    self._answers.put(line)
+
+    def _ask(self, command: str) -> str:
+        self._socket.sendall(command.encode() + b"\n")
+        answer = self._answers.get(timeout=_ANSWER_S)
+        if not answer.startswith("OK"):
+            raise BuildError(f"{command}: {answer.strip()}")
+        return answer
+
+
+class Machine:
+    """One run of the machine. Use it as a context manager: leaving ends it, as a power cut would."""
+
+    def __init__(
+        self,
+        here: Path,
+        disks: dict[str, str],
+        *,
+        forward: Sequence[str] = (),
+        options: Sequence[str] = (),
+        resume: Path | None = None,
+    ) -> None:
+        """Start it. `disks` has QEMU's -drive options by the serial number that the guest sees.
+
+        `forward` is a command that carries one connection of the guest's to the broker over its own standard streams.
+        `resume` is a file that `freeze` wrote: the machine goes on from there.
+        """
+        self._here = here
+        here.mkdir(parents=True, exist_ok=True)
+        self.console = here / "console.log"
+        for name in ("qmp", "qtest", "agent"):
+            (here / name).unlink(missing_ok=True)
+        kernel = boot.kernel()
+        network = "user,id=net" + (f",guestfwd=tcp:{BROKER}-cmd:{' '.join(forward)}" if forward else "")
+        command = [
+            *("setpriv", "--pdeathsig", "KILL", "--", "qemu-system-aarch64"),  # it never outlives us
+            *(*boot.CPU, "-accel", "tcg,thread=multi", "-display", "none", "-nodefaults"),
+            *("-kernel", str(kernel.image), "-initrd", str(boot.initrd(kernel)), "-dtb", str(boot.device_tree())),
+            *("-append", "ro quiet console=ttyAMA0 panic=5"),
+            *("-netdev", network, "-device", "virtio-net-pci,netdev=net,id=card,romfile="),
+            *("-device", "virtio-rng-pci", "-device", "i6300esb", "-action", "watchdog=reset"),
+            *("-serial", f"file:{self.console}"),
+            *("-qmp", f"unix:{here / 'qmp'},server=on,wait=off"),
+            *("-qtest", f"unix:{here / 'qtest'},server=on,wait=off", "-qtest-log", "/dev/null"),
+            *("-chardev", f"socket,id=agent,path={here / 'agent'},server=on,wait=off", "-device", "virtio-serial-pci"),
+            *("-device", f"virtserialport,chardev=agent,name={_PORT}"),
+        ]
+        if resume is not None:
+            command += ["-incoming", f"exec:cat {shlex.quote(str(resume))}"]
+        for serial, drive in disks.items():
+            command += ["-drive", f"{drive},if=none,id={serial}"]
+            command += ["-device", f"virtio-blk-pci,drive={serial},serial={serial}"]
+        self._process = subprocess.Popen(
+            [*command, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        self._qmp: Socket | None = None
+        self._lines: Lines | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether QEMU still runs."""
+        return self._process.poll() is None
+
+    @property
+    def qmp(self) -> Socket:
+        """QEMU's monitor."""
+        if self._qmp is None:
+            self._qmp = Socket(self._there("qmp"))
+            self._qmp.read()
+            self._qmp.call("qmp_capabilities")
+        return self._qmp
+
+    @property
+    def lines(self) -> Lines:
+        """The GPIO lines."""
+        if self._lines is None:
+            chip = next(
+                f"/machine/unattached/{part['name']}"
+                for part in self.qmp.call("qom-list", {"path": "/machine/unattached"})
+                if part["type"] == "child<pl061>"
+            )
+            self._lines = Lines(self._there("qtest"), chip)
+        return self._lines
+
+    def run(self, *command: str, text: str = "") -> Done:
+        """Run a command in the guest, as root, to its end."""
+        agent = Socket(self._there("agent"))
+        try:
+            self._synchronise(agent)
+            asked = {"path": command[0], "arg": list(command[1:]), "capture-output": True}
+            if text:
+                asked["input-data"] = base64.b64encode(text.encode()).decode()
+            process = agent.call("guest-exec", asked)
+            while not (facts := agent.call("guest-exec-status", process))["exited"]:
+                time.sleep(_POLL_S)
+        finally:
+            agent.close()
+        out, errors = (
+            base64.b64decode(facts.get(name, "")).decode(errors="replace") for name in ("out-data", "err-data")
+        )
+        return Done(facts.get("exitcode", -facts.get("signal", 0)), out, errors)
+
+    def freeze(self, into: Path) -> None:
+        """Stop it, and write its memory and its processors' state into a file; it is to be ended then."""
+        self.qmp.call("stop")
+        self.qmp.call("migrate-set-parameters", {"max-bandwidth": _FULL_SPEED})
+        self.qmp.call("migrate", {"uri": f"exec:cat > {shlex.quote(str(into))}"})
+        while (state := self.qmp.call("query-migrate")["status"]) != "completed":
+            if state == "failed":
+                raise BuildError("the machine's state could not be written")
+            time.sleep(_POLL_S)
+
+    def wake(self) -> None:
+        """Let a resumed machine go on, once all of its state is there."""
+        while self.qmp.call("query-status")["status"] == "inmigrate":
+            time.sleep(_POLL_S)
+        self.qmp.call("cont")
+
+    def cut_power(self) -> None:
+        """End it at once; what the guest had not made safe is gone."""
+        self._process.kill()
+        self._process.wait()
+        for line in (self._qmp, self._lines):
+            if line is not None:
+                line.close()
+        self._qmp = self._lines = None
+        if self._process.stdout:
+            self._process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut_power()
+
+    def _synchronise(self, agent: Socket) -> None:
+        """Make sure that answers are to us: whoever asked before may have hung up without reading."""
+        token = time.monotonic_ns()
+        agent.write({"execute": "guest-sync-delimited", "arguments": {"id": token}}, before=b"\xff")
+        while agent.read().get("return") != token:
+            pass
+
+    def _there(self, name: str) -> Path:
+        """Give a socket's path once QEMU has made it."""
+        path = self._here / name
+        deadline = time.monotonic() + _START_S
+        while not path.exists():
+            if not self.running or time.monotonic() > deadline:
+                said = self._process.stdout.read().decode() if self._process.stdout and not self.running else ""
+                raise BuildError(f"QEMU made no {name}: {said.strip()}")
+            time.sleep(_POLL_S)
+        return path

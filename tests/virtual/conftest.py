@@ -1,0 +1,55 @@
+"""One virtual kiosk for all tests: booted once, and frozen at rest; each test goes on from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from firmware.virtual.device import BOOT_S, VirtualKiosk
+from firmware.virtual.machine import BROKER
+from tests.support.live import LiveFleet
+from tests.virtual.visitor import PACE, Visitor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KIOSK = "kiosk-1"
+ASTRONAUT = Path(__file__).parents[2] / "models" / "files" / "astronaut.png"
+SOON = "receipt_timeout_s = 10\nrefused_again_s = 5\nstatus_every_s = 5"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.timeout(1800))  # an emulated machine boots in minutes
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveFleet]:
+    with LiveFleet(tmp_path_factory.mktemp("fleet"), broker_names=[BROKER.partition(":")[0], "127.0.0.1"]) as live:
+        live.broker()
+        live.intake()
+        yield live
+
+
+@pytest.fixture(scope="session")
+def frozen(live: LiveFleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualKiosk]:
+    here = tmp_path_factory.mktemp("kiosk")
+    with VirtualKiosk(here, live.fleet, KIOSK, [ASTRONAUT], pace=PACE, delivery=SOON) as kiosk:
+        kiosk.boot_to_rest()
+        kiosk.wait_for("connected", program="courier", timeout=BOOT_S)
+        kiosk.freeze()
+        yield kiosk
+
+
+@pytest.fixture
+def kiosk(frozen: VirtualKiosk) -> Iterator[VirtualKiosk]:
+    frozen.thaw()
+    yield frozen
+    frozen.cut_power()
+
+
+@pytest.fixture
+def visitor(kiosk: VirtualKiosk) -> Visitor:
+    return Visitor(kiosk)

@@ -1,0 +1,58 @@
+"""From inside the kiosk's unit there is no network; from inside the courier's no camera, no GPIO, no signing key."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware.virtual.machine import BROKER
+from tests.virtual.probe import inside, outside
+
+HOST, PORT = BROKER.split(":")
+
+NETWORK = f"""
+told["broker"] = trying(lambda: connect(("{HOST}", {PORT})))
+told["names"] = trying(lambda: connect(("10.0.2.3", 53), kind=socket.SOCK_DGRAM))
+told["own machine"] = trying(lambda: connect(("127.0.0.53", 53), kind=socket.SOCK_DGRAM))
+told["packets"] = trying(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close())
+told["interfaces"] = sorted(name for _, name in socket.if_nameindex()) if hasattr(socket, "if_nameindex") else []
+"""
+
+DEVICES = """
+for path in ("/dev/gpiochip0", "/dev/udmabuf", "/dev/vda", "/dev/mem"):
+    told[path] = trying(lambda: os.close(os.open(path, os.O_RDWR)))
+told["cameras"] = sorted(name for name in os.listdir("/dev") if name.startswith(("video", "media", "gpiochip")))
+told["signing key"] = trying(lambda: open("/var/lib/homeward/kiosk/signing.key").close())
+told["TLS key"] = trying(lambda: open("/var/lib/homeward/courier/tls.key").close())
+"""
+
+
+@pytest.mark.red_line(7)
+def test_from_inside_the_kiosk_no_network_can_be_reached(kiosk):
+    told = inside(kiosk.machine, "homeward-kiosk.service", NETWORK)
+    assert {told[name] for name in ("broker", "names", "own machine", "packets")} <= {"PermissionError", "OSError"}
+    assert told["interfaces"] in ([], ["lo"])
+
+
+def test_the_same_reaches_it_from_outside(kiosk):
+    told = outside(kiosk.machine, NETWORK)
+    assert told["names"] == told["own machine"] == told["packets"] == "done"
+
+
+def test_the_firewall_lets_nobody_but_the_courier_reach_the_broker(kiosk):
+    assert outside(kiosk.machine, NETWORK)["broker"] != "done"
+    assert inside(kiosk.machine, "homeward-courier.service", NETWORK)["broker"] == "done"
+
+
+def test_from_inside_the_courier_no_camera_and_no_gpio_can_be_opened_and_no_signing_key_read(kiosk):
+    told = inside(kiosk.machine, "homeward-courier.service", DEVICES)
+    for name in ("/dev/gpiochip0", "/dev/udmabuf", "/dev/vda", "/dev/mem", "signing key"):
+        assert told[name] in {"PermissionError", "FileNotFoundError"}, name
+    assert told["cameras"] == []
+    assert told["TLS key"] == "done"
+
+
+def test_from_inside_the_kiosk_they_can_but_not_the_couriers_key(kiosk):
+    told = inside(kiosk.machine, "homeward-kiosk.service", DEVICES)
+    assert told["/dev/gpiochip0"] == told["/dev/udmabuf"] == told["signing key"] == "done"
+    for name in ("/dev/vda", "/dev/mem", "TLS key"):
+        assert told[name] in {"PermissionError", "FileNotFoundError"}, name

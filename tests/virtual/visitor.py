@@ -1,0 +1,73 @@
+"""Somebody who walks through a session with one button, without sight: so many presses, then a hold."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from firmware.virtual.device import VirtualKiosk
+
+HOLD_S = 2.0
+PACE = f"hold_s = {HOLD_S}\nnotice_shown_s = 2"
+SESSION_S = 120.0  # far more than any step takes
+_BREATH_S = 1.2  # between two movements: an emulated kiosk is slow to see the first
+
+FIRST = 0  # presses that lead to a choice; see edge_agent/session/flow.py
+YES = 1
+MYSELF = 1
+A_CHILD_WITH_STAFF = 4
+
+
+class Visitor:
+    """One person at a kiosk at rest."""
+
+    def __init__(self, kiosk: VirtualKiosk) -> None:
+        self._kiosk = kiosk
+        self._heard = len(kiosk.said())
+
+    def choose(self, presses: int) -> None:
+        """Press so often, then hold."""
+        for _ in range(presses):
+            self._kiosk.press()
+            time.sleep(_BREATH_S)
+        self._kiosk.hold(HOLD_S + 0.8)
+        time.sleep(_BREATH_S)
+
+    def arrive(self, who: int = MYSELF) -> None:
+        """Wake it, choose the first language, and say who is there."""
+        self._kiosk.press()
+        self.reach("language")
+        time.sleep(_BREATH_S)
+        self.choose(FIRST)
+        self.reach("who")
+        self.choose(who)
+        self.reach("consent")
+
+    def agree(self, who: int = MYSELF) -> None:
+        """Come, and agree to all that is asked, until the camera is on."""
+        self.arrive(who)
+        for _ in range(3):
+            self.choose(YES)
+        if who == A_CHILD_WITH_STAFF:
+            self.reach("permission")
+            for _ in range(3):
+                self.choose(YES)
+        self.reach("framing")
+
+    def send(self) -> str:
+        """Let the picture be taken and send it; return the record's id. The camera is on already."""
+        self.choose(FIRST)
+        self.reach("review")
+        self.choose(FIRST)
+        return str(self._kiosk.wait_for("sealed", timeout=SESSION_S, after=self._heard)["record"])
+
+    def leave(self) -> None:
+        """Go, after the end."""
+        self.reach("done")
+        self.choose(YES)
+        self.reach("rest")
+
+    def reach(self, stage: str) -> None:
+        """Wait until the session is there."""
+        self._kiosk.wait_for("stage", stage=stage, timeout=SESSION_S, after=self._heard)
