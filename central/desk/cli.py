@@ -11,7 +11,7 @@ import typer
 from central import trust
 from central.desk import keyfile, output, words
 from central.desk.opening import open_sealed
-from central.store.choice import open_reader
+from central.store.choice import Place, open_reader
 from central.store.port import Tombstone
 from central.terminal import errors_in_words, moment, now
 from edge_agent.errors import KeyFileError, LocalError, StoreError
@@ -69,7 +69,7 @@ def key(
 @app.command("list")
 def list_records(store: Annotated[str, typer.Option("--store", help=_STORE_HELP)], as_json: Json = False) -> None:
     """List the records in a store, oldest first: when each came, from which kiosk, its id."""
-    with errors_in_words(), open_reader(store) as records:
+    with errors_in_words(), open_reader(Place(store)) as records:
         for kept in records.records():
             if as_json:
                 facts = {"record_id": kept.record_id.hex(), "kiosk": kept.kiosk, "arrived_at": kept.arrived_at}
@@ -119,7 +119,7 @@ def _sealed(record_id: str | None, store: str | None, file: Path | None) -> tupl
                     f"{file} can't be read: {fault.strerror}", next_step="Check its place and rights."
                 ) from fault
         case str(), str(), None:
-            with open_reader(store) as records:
+            with open_reader(Place(store)) as records:
                 wanted = _record_id(record_id)
                 found, sealed_bytes = records.find(wanted), records.sealed(wanted)
             if isinstance(found, Tombstone):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from central import trust
 from central.intake.mqtt_source import common_name
-from central.store.choice import is_postgres, open_reader
+from central.store.choice import open_reader
 from edge_agent.errors import BrokerError, HomewardError, KeyFileError, SettingsError
 from edge_agent.files import read_private, read_signer
 from edge_agent.mqtt import tls_context
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from central.intake.settings import Broker, IntakeSettings
+    from central.intake.settings import Store as StoreSettings
     from central.trust import Trust
 
 _PATIENCE_S: Final = 5.0
@@ -39,7 +40,7 @@ def check(settings: IntakeSettings, now: int) -> Iterator[Result]:
     yield _result("receipt key", lambda: _check_receipt_key(settings))
     yield _result("trust", lambda: _check_trust(settings, now))
     yield _result("TLS", lambda: _check_tls(settings.broker))
-    yield _result("store", lambda: _check_store(settings.store.place))
+    yield _result("store", lambda: _check_store(settings.store))
     for host, port in settings.broker.targets():
         yield _result(f"broker {host}:{port}", partial(_check_broker, settings.broker, host, port))
 
@@ -83,14 +84,17 @@ def _check_tls(broker: Broker) -> str:
     return f"certificate of {common_name(Path(broker.certificate))}"
 
 
-def _check_store(place: str) -> str:
-    path = Path(place)
-    if not is_postgres(place) and not path.exists():
+def _check_store(settings: StoreSettings) -> str:
+    place = settings.place
+    path = Path(place.database)
+    if not place.in_postgres and not path.exists():
         if not path.parent.is_dir():
             raise SettingsError(f"the store's folder {path.parent} is not there", next_step="Make it.")
         return f"{path} will be made"
+    if place.objects is not None:
+        place.objects.check()
     with open_reader(place) as store:
-        return f"{place} with records of {len(store.kiosks())} kiosks"
+        return f"{place.database} with records of {len(store.kiosks())} kiosks"
 
 
 def _check_broker(broker: Broker, host: str, port: int) -> str:

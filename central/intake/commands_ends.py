@@ -53,6 +53,9 @@ def expiring(
 def expire(
     config: Config,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be erased, and erase nothing.")] = False,
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="Also delete objects of which no row speaks, a day old or more.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Erase what has ended: of each such record a tombstone stays, without personal data.
@@ -61,15 +64,17 @@ def expire(
     intake that runs on a SQLite file does it by itself.
     """
     with errors_in_words():
-        store = load(config).store
+        place = load(config).store.place
         if dry_run:
-            with open_reader(store.place) as reader:
+            with open_reader(place) as reader:
                 _tell(list(reader.ended(now())), as_json=as_json)
             return
-        with open_keeper(store.place, store.owner) as keeper:
+        with open_keeper(place) as keeper:
             done = keeper.erase_ended(now())
-    facts = {"records": done.records, "quarantined": done.quarantined}
+            swept = keeper.sweep(now() - _DAY_S) if orphans else 0
+    facts = {"records": done.records, "quarantined": done.quarantined} | ({"orphans": swept} if orphans else {})
     words = f"Erased {done.records} records and {done.quarantined} entries of the quarantine."
+    words += f" Deleted {swept} orphans." if orphans else ""
     print(json.dumps(facts) if as_json else words)
 
 

@@ -25,6 +25,7 @@ from edge_agent.wire import records
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from central.store.choice import Place
     from central.store.port import Kept, Reader, Tombstone
     from edge_agent.wire.registry import Registry
 
@@ -141,7 +142,7 @@ def export(config: Config, to: To = None) -> None:
         _export_to(to, store, place)
 
 
-def _lines(store: Reader, place: str) -> Iterator[dict[str, Any]]:
+def _lines(store: Reader, place: Place) -> Iterator[dict[str, Any]]:
     with open_reader(place) as beside:
         for kept in store.records():
             sealed = beside.sealed(kept.record_id)
@@ -151,7 +152,7 @@ def _lines(store: Reader, place: str) -> Iterator[dict[str, Any]]:
         yield _erased(tombstone)
 
 
-def _export_to(folder: Path, store: Reader, place: str) -> None:
+def _export_to(folder: Path, store: Reader, place: Place) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         new, erased = 0, 0

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from central.store.choice import Place
+from central.store.objects import Bucket, Objects
 from central.trust import TrustFiles
 from edge_agent.errors import SettingsError
 from edge_agent.mqtt import split_address
@@ -40,6 +42,19 @@ class Broker(Settings, frozen=True, kw_only=True):
         return [split_address(address) for address in self.addresses]
 
 
+class StoredObjects(Settings, frozen=True, kw_only=True):
+    """S3-compatible object storage for the sealed bytes, beside a ledger in PostgreSQL."""
+
+    endpoint: Annotated[str, setting("Its address, https://...", pattern=r"^https?://\S+\Z")]
+    bucket: Annotated[str, setting("The bucket; it has to be there, with versioning off")]
+    credentials: Annotated[str, setting("File with our key in AWS's form, mode 0600")]
+    region: Annotated[str, setting("The region's name, where the storage has some")] = "us-east-1"
+
+    def open(self) -> Objects:
+        """Give them. Raises LocalError when the credentials can't be read."""
+        return Objects(Bucket(self.endpoint, self.bucket, self.region, Path(self.credentials)))
+
+
 class Store(Settings, frozen=True, kw_only=True):
     """Where records are kept: in a SQLite file, or in PostgreSQL. Exactly one of the two."""
 
@@ -55,12 +70,14 @@ class Store(Settings, frozen=True, kw_only=True):
         setting("The same database as its owner, for `migrate` and `expire` alone; best on another computer"),
     ] = None
 
+    objects: StoredObjects | None = None
+
     @property
-    def place(self) -> str:
-        """Give the one that is set."""
-        place = self.sqlite or self.postgresql
-        assert place is not None  # `load` has checked
-        return place
+    def place(self) -> Place:
+        """Give the one that is set. Raises LocalError when the object storage's credentials can't be read."""
+        database = self.sqlite or self.postgresql
+        assert database is not None  # `load` has checked
+        return Place(database, None if self.objects is None else self.objects.open(), self.owner)
 
 
 class Trust(Settings, frozen=True, kw_only=True):
@@ -111,7 +128,12 @@ def load(path: Path) -> IntakeSettings:
             certificate=beside(plain.broker.certificate),
             key=beside(plain.broker.key),
         ),
-        store=replace(plain.store, sqlite=plain.store.sqlite and beside(plain.store.sqlite)),
+        store=replace(
+            plain.store,
+            sqlite=plain.store.sqlite and beside(plain.store.sqlite),
+            objects=plain.store.objects
+            and replace(plain.store.objects, credentials=beside(plain.store.objects.credentials)),
+        ),
         trust=Trust(
             root=beside(plain.trust.root), bundle=beside(plain.trust.bundle), registry=beside(plain.trust.registry)
         ),
@@ -123,6 +145,10 @@ def _check_store(store: Store) -> None:
         raise SettingsError(
             "the store is to be one thing: a SQLite file or PostgreSQL",
             next_step="Set either `store.sqlite` or `store.postgresql`.",
+        )
+    if store.objects is not None and store.postgresql is None:
+        raise SettingsError(
+            "object storage goes with PostgreSQL alone", next_step="Set `store.postgresql`, or take the table out."
         )
     for place in filter(None, (store.postgresql, store.owner)):
         try:

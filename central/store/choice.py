@@ -1,45 +1,65 @@
-"""Which store: a place is a path of a SQLite file, or what PostgreSQL's libpq takes (`host=... dbname=...`, a URL)."""
+"""Which store: a SQLite file, or PostgreSQL, there with the bytes beside the rows or in object storage."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from central.store import postgres, sqlite
+from central.store import postgres, postgres_keeper, postgres_writer, sqlite
 from edge_agent.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from central.store.blobs import Blobs
     from central.store.port import Keeper, Reader, Store
     from edge_agent.errors import StoreError
 
 
-def is_postgres(place: str) -> bool:
-    """Tell a PostgreSQL's place from a file's."""
-    return place.startswith(("postgresql://", "postgres://")) or ("=" in place and not Path(place).exists())
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a store is.
+
+    `database` is the path of a SQLite file, or what PostgreSQL's libpq takes (`host=... dbname=...`, a URL). With
+    PostgreSQL, `objects` is where the bytes are, if not beside the rows, and `owner` the database as its owner.
+    """
+
+    database: str
+    objects: Blobs | None = None
+    owner: str | None = None
+
+    @property
+    def in_postgres(self) -> bool:
+        """Whether it is PostgreSQL."""
+        place = self.database
+        return place.startswith(("postgresql://", "postgres://")) or ("=" in place and not Path(place).exists())
 
 
-def open_store(place: str, try_again: Callable[[StoreError], bool]) -> Store:
+def open_store(place: Place, try_again: Callable[[StoreError], bool] = lambda _: False) -> Store:
     """Open a store for writing.
 
     `try_again` is asked while a server is away; it may wait, and says whether to go on. Raises StoreError.
     """
-    return postgres.open_store(place, try_again) if is_postgres(place) else sqlite.open_store(Path(place))
+    if place.in_postgres:
+        return postgres_writer.open_store(place.database, try_again, place.objects)
+    return sqlite.open_store(Path(place.database))
 
 
-def open_reader(place: str) -> Reader:
+def open_reader(place: Place) -> Reader:
     """Open a store for reading. Raises StoreError."""
-    return postgres.open_reader(place) if is_postgres(place) else sqlite.open_reader(Path(place))
+    if place.in_postgres:
+        return postgres.open_reader(place.database, place.objects)
+    return sqlite.open_reader(Path(place.database))
 
 
-def open_keeper(place: str, owner: str | None) -> Keeper:
-    """Open a store to erase what has ended; `owner` is PostgreSQL's place as its owner. Raises StoreError."""
-    if not is_postgres(place):
-        return sqlite.open_store(Path(place))
-    if owner is None:
+def open_keeper(place: Place) -> Keeper:
+    """Open a store to erase what has ended. Raises StoreError."""
+    if not place.in_postgres:
+        return sqlite.open_store(Path(place.database))
+    if place.owner is None:
         raise SettingsError(
             "nothing says who owns the store's schema",
             next_step="Set `store.owner`: the same database, as its owner. An intake's own role drops nothing.",
         )
-    return postgres.open_keeper(owner)
+    return postgres_keeper.open_keeper(place.owner, place.objects)

@@ -295,6 +295,14 @@ class Keeper(Protocol):
         """
         ...
 
+    def sweep(self, before: int) -> int:
+        """Delete the bytes that were written before a time, and of which nothing speaks; return how many that were.
+
+        `before` is in seconds since 1970. A crash leaves such where bytes are kept apart from the rest. Leave a day: an
+        intake that waits for its database speaks of them later. Raises StoreError.
+        """
+        ...
+
     def __enter__(self) -> Self:
         """Use it in a `with` statement."""
         ...

@@ -1,147 +1,49 @@
-"""The store in PostgreSQL: any number of intakes write at once, any number of readers read.
-
-A batch is a few statements over all of its entries, in one transaction. Who was first is settled by the unique keys of
-the ledger (`records`): an intake that meets another's record in mid-commit waits for it, and finds a duplicate.
-"""
+"""A store in PostgreSQL: how to reach it, and how to read it. `postgres_writer` writes, `postgres_keeper` erases."""
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import psycopg
-from psycopg import errors, sql
 
-from central.store.port import (
-    Erasure,
-    Fate,
-    Heard,
-    Kept,
-    LatestStatus,
-    Link,
-    Quarantined,
-    Recall,
-    Refusal,
-    Sealed,
-    Tombstone,
-)
-from central.store.rules import (
-    REFUSALS,
-    again,
-    end_of,
-    end_of_refused,
-    fate_of_record,
-    fate_of_withdrawal,
-    held_fate,
-    is_past,
-    refusal_for,
-)
+from central.store.blobs import Name
+from central.store.port import Kept, LatestStatus, Link, Quarantined, Tombstone
 from edge_agent.errors import StoreError
-from edge_agent.wire.receipts import EXPIRED, WITHDRAWN
-from edge_agent.wire.sealing import Claims
-from edge_agent.wire.withdrawal import Withdrawal
+from edge_agent.wire.receipts import WITHDRAWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Generator, Iterator, Mapping
     from datetime import date
     from types import TracebackType
 
-    from central.store.port import Entry
-    from edge_agent.wire.withdrawal import Withdrawn
+    from central.store.blobs import Blobs
 
-REVISION: Final = "r0001"  # the step of `migrations` that this module is written for
+REVISION: Final = "r0001"  # the step of `migrations` that these modules are written for
 
-_TRIES: Final = 5  # of a transaction that another one got in the way of
 _ROWS_AT_ONCE: Final = 1000
-_GOT_IN_THE_WAY: Final = (
-    errors.DeadlockDetected,
-    errors.SerializationFailure,
-    errors.CheckViolation,  # a day's partition was dropped: our clock is behind the keeper's
-)
 _CONNECT_S: Final = 10
-_LOCK_S: Final = 30  # dropping waits for readers, and holds up writers meanwhile
 
-T = TypeVar("T")
 Row = tuple[Any, ...]
-Key = tuple[bytes, bytes]  # a record's id and its SHA-256
-Held = tuple[bytes, bytes, str]  # and its kiosk
 
-_INSERT_RECORDS: Final = """
-INSERT INTO records (record_id, kiosk, epoch, seq, previous, sha256, issued_at, arrived_at, ends_at, day, size,
-                     withdraws, withdrawal, erased_at, because)
-SELECT * FROM unnest(%b::bytea[], %b::text[], %b::bytea[], %b::bigint[], %b::bytea[], %b::bytea[], %b::bigint[],
-                     %b::bigint[], %b::bigint[], %b::date[], %b::integer[],
-                     %b::bytea[], %b::bytea[], %b::bigint[], %b::text[])
-ON CONFLICT DO NOTHING RETURNING record_id, sha256, because
-"""  # in the order of the entries: the first to claim a place has it
-_RECALL: Final = """
-INSERT INTO recalled (kiosk, record_id, sha256, epoch, seq, at, withdrawal)
-VALUES (%b, %b, %b, %b, %b, %b, %b) ON CONFLICT DO NOTHING
-"""
-_RECALLED: Final = "SELECT record_id, sha256, kiosk, epoch, seq FROM recalled WHERE record_id = ANY(%b)"
-_NEVER_CAME: Final = """
-FROM recalled r WHERE NOT EXISTS (SELECT FROM records s WHERE s.record_id = r.record_id AND s.kiosk = r.kiosk)
-"""
-# A withdrawal waits for all batches in mid-commit, and they for it: one of the two sees the other.
-_BESIDE_WITHDRAWALS: Final = "SELECT pg_advisory_xact_lock_shared(hashtext('homeward.withdrawal'))"
-_WITHDRAWING: Final = "SELECT pg_advisory_xact_lock(hashtext('homeward.withdrawal'))"
-_NAMED: Final = "SELECT kiosk, sha256, epoch, seq, withdraws FROM records WHERE record_id = %b FOR UPDATE"
-_ERASE: Final = """
-UPDATE records SET erased_at = %b, because = %b, withdrawal = %b WHERE record_id = %b AND erased_at IS NULL
-"""
-_ERASE_BYTES: Final = (
-    "DELETE FROM sealed USING records r WHERE r.record_id = %b AND sealed.record_id = %b AND sealed.day = r.day"
-)
-_COPY_SEALED: Final = "COPY sealed (day, record_id, bytes) FROM STDIN (FORMAT BINARY)"
-_HELD: Final = "SELECT record_id, sha256, kiosk, because FROM records WHERE record_id = ANY(%b)"
-_ERASE_ENDED: Final = "UPDATE records SET erased_at = %s, because = %s WHERE day < %s AND erased_at IS NULL"
-_PARTITIONS: Final = """
-SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-WHERE i.inhparent = 'homeward.sealed'::regclass AND c.relname < %s ORDER BY c.relname
-"""  # named after their days
 _KEPT: Final = "SELECT record_id, kiosk, issued_at, arrived_at, sha256, size, ends_at, withdraws FROM records"
 _TOMBSTONE: Final = (
     "SELECT record_id, kiosk, issued_at, arrived_at, ends_at, erased_at, because, withdrawal FROM records"
 )
-_QUARANTINE: Final = """
-INSERT INTO quarantine AS q (sha256, topic, reason, explanation, first_at, last_at, arrivals, ends_at, bytes)
-VALUES (%b, %b, %b, %b, %b, %b, %b, %b, %b)
-ON CONFLICT (sha256, topic) DO UPDATE SET
-    reason = excluded.reason, explanation = excluded.explanation,
-    last_at = excluded.last_at, arrivals = q.arrivals + excluded.arrivals, ends_at = excluded.ends_at
-"""
-_RELEASE: Final = """
-DELETE FROM quarantine USING unnest(%b::bytea[], %b::text[]) AS stored (sha256, topic)
-WHERE quarantine.sha256 = stored.sha256 AND quarantine.topic = stored.topic
-"""
-_HEAR: Final = """
-INSERT INTO statuses (kiosk, online, at, doubt, message) VALUES (%b, %b, %b, %b, %b)
-ON CONFLICT (kiosk) DO UPDATE SET
-    online = excluded.online, at = excluded.at, doubt = excluded.doubt, message = excluded.message
-WHERE excluded.at >= statuses.at
-"""
-_REACH: Final = """
-INSERT INTO reaches AS r (kiosk, epoch, highest_seq) VALUES (%b, %b, %b)
-ON CONFLICT (kiosk, epoch) DO UPDATE SET highest_seq = greatest(r.highest_seq, excluded.highest_seq)
-"""
-_RAISE_FLOOR: Final = """
-INSERT INTO floors AS f (document, version) VALUES (%b, %b)
-ON CONFLICT (document) DO UPDATE SET version = greatest(f.version, excluded.version)
+_NEVER_CAME: Final = """
+FROM recalled r WHERE NOT EXISTS (SELECT FROM records s WHERE s.record_id = r.record_id AND s.kiosk = r.kiosk)
 """
 
 
 def connect(conninfo: str) -> psycopg.Connection:
     """Connect to a database with our schema. Raises StoreError, also when the schema is of another version."""
     with explained():
-        return _connect(conninfo)
+        return connect_plainly(conninfo)
 
 
-def _connect(conninfo: str) -> psycopg.Connection:
+def connect_plainly(conninfo: str) -> psycopg.Connection:
+    """Connect as `connect` does, and let psycopg's faults be: for those who tell them apart."""
     with ExitStack() as resources:
         connection = psycopg.connect(conninfo, autocommit=True, connect_timeout=_CONNECT_S)
         resources.callback(connection.close)
@@ -151,30 +53,17 @@ def _connect(conninfo: str) -> psycopg.Connection:
         return connection
 
 
-def open_store(conninfo: str, try_again: Callable[[StoreError], bool] = lambda _: False) -> PostgresStore:
-    """Open a store for writing.
-
-    `conninfo` is libpq's. `try_again` is asked when the server is away or failing: it may wait, and says whether to go
-    on. Raises StoreError when there is no such store, or it is of another version.
-    """
-    return PostgresStore(conninfo, connect(conninfo), try_again)
-
-
-def open_reader(conninfo: str) -> PostgresReader:
+def open_reader(conninfo: str, objects: Blobs | None = None) -> PostgresReader:
     """Open a store for reading; any role that may select will do. Raises StoreError."""
-    return PostgresReader(connect(conninfo))
-
-
-def open_keeper(owner: str) -> PostgresKeeper:
-    """Open a store to erase what has ended, as its owner. Raises StoreError."""
-    return PostgresKeeper(connect(owner))
+    return PostgresReader(connect(conninfo), objects)
 
 
 class PostgresReader:
     """Reads a store that intakes may be writing at the same time."""
 
-    def __init__(self, connection: psycopg.Connection) -> None:
+    def __init__(self, connection: psycopg.Connection, objects: Blobs | None = None) -> None:
         self._connection = connection
+        self._objects = objects
         self._resources = ExitStack()
         self._resources.callback(self._disconnect)
 
@@ -203,9 +92,17 @@ class PostgresReader:
 
     def sealed(self, record_id: bytes) -> bytes | None:
         """Give a record's bytes, None when there are none."""
-        query = """SELECT coalesce(bytes, withdrawal) FROM records LEFT JOIN sealed USING (day, record_id)
+        query = """SELECT coalesce(bytes, withdrawal), day, sha256 FROM records LEFT JOIN sealed USING (day, record_id)
                    WHERE record_id = %s AND erased_at IS NULL"""
-        return self._bytes(query, record_id)
+        for beside, day, sha256 in self._rows(query, record_id):
+            found: bytes | None = beside
+            if found is None and self._objects is None:
+                raise StoreError(
+                    f"the bytes of record {record_id.hex()} are in object storage",
+                    next_step="Name it in the settings (`store.objects`), or take the record from an export.",
+                )
+            return self._objects.get(Name(day, sha256)) if found is None and self._objects else found
+        return None
 
     def kiosks(self) -> list[str]:
         """Name every kiosk of which there is a record or a verified health, in order."""
@@ -274,265 +171,6 @@ class PostgresReader:
         return found
 
 
-class PostgresStore(PostgresReader):
-    """One of the writers of a store."""
-
-    def __init__(self, conninfo: str, connection: psycopg.Connection, try_again: Callable[[StoreError], bool]) -> None:
-        super().__init__(connection)
-        self._conninfo = conninfo
-        self._try_again = try_again
-        self._days: set[date] = set()  # that have their partition, as far as we know
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="store")
-        self._closed = False
-        self._resources.callback(self._end)
-
-    def commit(self, entries: Sequence[Entry], at: int) -> Future[list[Fate]]:
-        """Begin to keep all entries, or none; the result says what became of each, in order. See the port."""
-        return self._begin(lambda: self._keep(entries, at))
-
-    def floor(self, document: str) -> int:
-        """Give the lowest version of a signed document that is still taken: 1 when none was ever raised."""
-        rows = self._begin(lambda: self._rows("SELECT version FROM floors WHERE document = %s", document)).result()
-        return int(rows[0][0]) if rows else 1
-
-    def raise_floor(self, document: str, version: int) -> None:
-        """Take no older version of a signed document from now on. A floor never sinks. Raises StoreError."""
-        self._begin(lambda: self._connection.execute(_RAISE_FLOOR, (document, version))).result()
-
-    def _end(self) -> None:
-        """Finish what was begun."""
-        self._closed = True
-        self._disk.shutdown()
-
-    def _begin(self, work: Callable[[], T]) -> Future[T]:
-        """Begin something; one thing follows the other, on the one connection."""
-        if self._closed:
-            raise StoreError("the store was closed", next_step="Open it again.")
-        return self._disk.submit(self._patiently, work)
-
-    def _patiently(self, work: Callable[[], T]) -> T:
-        """Try until it is done. Trying again is harmless, even if it was done and only the answer was lost."""
-        for tries in itertools.count(1):
-            try:
-                if self._connection.closed:
-                    self._days.clear()
-                    self._connection = _connect(self._conninfo)
-                return work()
-            except _GOT_IN_THE_WAY as fault:
-                self._days.clear()
-                if tries == _TRIES:
-                    raise _in_words(fault) from fault
-            except psycopg.OperationalError as fault:
-                if not self._try_again(_in_words(fault)):
-                    raise _in_words(fault) from fault
-            except psycopg.Error as fault:
-                raise _in_words(fault) from fault
-        raise AssertionError
-
-    def _keep(self, entries: Sequence[Entry], at: int) -> list[Fate]:
-        reports = [entry for entry in entries if isinstance(entry, Sealed) and isinstance(entry.claims, Claims)]
-        withdraws = any(
-            isinstance(entry, Recall) or (isinstance(entry, Sealed) and isinstance(entry.claims, Withdrawal))
-            for entry in entries
-        )
-        self._open_days({day_of(ends_at) for ends_at in (end_of(entry.claims, at) for entry in reports) if ends_at})
-        with self._connection.transaction():
-            self._connection.execute(_WITHDRAWING if withdraws else _BESIDE_WITHDRAWALS)
-            new = self._insert(reports, at)
-            held = self._held(entries, new)
-            fates = [self._settle(entry, new, held, at) for entry in entries]
-            refusals = [refusal_for(entry, fate) for entry, fate in zip(entries, fates, strict=True)]
-            self._refuse([refusal for refusal in refusals if refusal is not None], at)
-            self._hear([entry for entry in entries if isinstance(entry, Heard)], at)
-        return fates
-
-    def _open_days(self, days: set[date]) -> None:
-        for day in days - self._days:
-            self._connection.execute("SELECT open_day(%s)", (day,))
-            self._days.add(day)
-
-    def _insert(self, reports: Sequence[Sealed], at: int) -> dict[Key, Fate]:
-        """Store what is new; say what becomes of it."""
-        if not reports:
-            return {}
-        because = self._because(reports, at)
-        stored = insert_records(self._connection, reports, because, at)
-        new = {key: fate_of_record(why) for key, why in stored}
-        first = {_key(entry): entry for entry in reports if _key(entry) in new}
-        copy_sealed(self._connection, [entry for key, entry in first.items() if new[key] is Fate.STORED], at)
-        if new:
-            released = ([entry.sha256 for entry in first.values()], [entry.topic for entry in first.values()])
-            self._connection.execute(_RELEASE, released)
-        return new
-
-    def _because(self, reports: Sequence[Sealed], at: int) -> list[str | None]:
-        """Say of each report why it is not kept, if it isn't."""
-        ids = [entry.claims.record_id for entry in reports]
-        recalled = set(self._connection.execute(_RECALLED, (ids,), binary=True).fetchall())
-        return [
-            WITHDRAWN
-            if (*_held_key(entry), entry.claims.epoch, entry.claims.seq) in recalled
-            else EXPIRED
-            if is_past(entry.claims, at)
-            else None
-            for entry in reports
-        ]
-
-    def _settle(self, entry: Entry, new: dict[Key, Fate], held: Mapping[Held, Fate], at: int) -> Fate:
-        """Say what becomes of an entry, once the new reports are in; take back what it takes back."""
-        match entry:
-            case Sealed() if isinstance(entry.claims, Withdrawal):
-                return self._take_back(entry, entry.claims, at)
-            case Sealed() if _key(entry) in new:
-                return new.pop(_key(entry))  # the same bytes again in this batch are among the held
-            case Sealed():
-                return held.get(_held_key(entry), Fate.REPLAYED)
-            case Refusal():
-                known = entry.claims is not None and entry.duplicate_if_held
-                return held.get(_held_key(entry), Fate.REFUSED) if known else Fate.REFUSED
-            case Heard():
-                return Fate.HEARD
-            case Recall(raw, content):
-                return self._erase(content.kiosk, content.withdraws, raw, at)
-
-    def _held(self, entries: Sequence[Entry], new: Mapping[Key, Fate]) -> dict[Held, Fate]:
-        """Find what became before of the bytes that are not new."""
-        times = Counter(_key(entry) for entry in entries if isinstance(entry, Sealed))
-        asked = [key[0] for key, count in times.items() if count > 1 or key not in new]
-        asked += [
-            entry.claims.record_id
-            for entry in entries
-            if isinstance(entry, Refusal) and entry.duplicate_if_held and entry.claims
-        ]
-        if not asked:
-            return {}
-        rows = self._connection.execute(_HELD, (asked,), binary=True).fetchall()
-        return {(record_id, sha256, kiosk): held_fate(because) for record_id, sha256, kiosk, because in rows}
-
-    def _take_back(self, entry: Sealed, claims: Withdrawal, at: int) -> Fate:
-        """Keep a withdrawal and erase what it takes back, or neither."""
-        with self._connection.transaction():
-            new = bool(insert_records(self._connection, [entry], [None], at))
-            fate = Fate.REPLAYED
-            if new or _held_key(entry) in self._held([entry], {}):
-                fate = self._erase(claims.kiosk, claims.withdraws, None, at)
-            if fate in REFUSALS:
-                raise psycopg.Rollback  # to before this withdrawal
-            self._connection.execute(_RELEASE, ([entry.sha256], [entry.topic]))
-        return fate if new else again(fate)
-
-    def _erase(self, kiosk: str, named: Withdrawn, withdrawal: bytes | None, at: int) -> Fate:
-        """Erase what a withdrawal names, or make it known that it will not be kept."""
-        found = self._connection.execute(_NAMED, (named.record_id,), binary=True).fetchone()
-        fate = fate_of_withdrawal(kiosk, named, found)
-        if fate is Fate.ERASED:
-            self._connection.execute(_ERASE, (at, WITHDRAWN, withdrawal, named.record_id))
-            self._connection.execute(_ERASE_BYTES, (named.record_id, named.record_id))
-        elif fate is Fate.NOT_HELD:
-            place = (kiosk, named.record_id, named.sha256, named.epoch, named.seq)
-            self._connection.execute(_RECALL, (*place, at, withdrawal))
-        if fate not in REFUSALS:
-            self._connection.execute("DELETE FROM quarantine WHERE sha256 = %s", (named.sha256,))
-        return fate
-
-    def _refuse(self, refusals: Sequence[Refusal], at: int) -> None:
-        times = Counter((refusal.sha256, refusal.topic) for refusal in refusals)
-        latest = {(refusal.sha256, refusal.topic): refusal for refusal in refusals}
-        rows = [
-            (r.sha256, r.topic, r.reason, r.explanation, at, at, times[key], end_of_refused(r, at), r.raw)
-            for key, r in latest.items()
-        ]
-        self._each(_QUARANTINE, rows)
-
-    def _hear(self, heard: Sequence[Heard], at: int) -> None:
-        latest = {entry.kiosk: entry for entry in heard}
-        self._each(_HEAR, sorted((e.kiosk, e.online, at, e.doubt, e.message) for e in latest.values()))
-        reaches: dict[tuple[str, bytes], int] = {}
-        for entry in heard:
-            if entry.reach is not None:
-                place = (entry.kiosk, entry.reach.epoch)
-                reaches[place] = max(reaches.get(place, 0), entry.reach.highest_seq)
-        self._each(_REACH, [(*place, highest) for place, highest in reaches.items()])
-
-    def _each(self, query: str, rows: Sequence[Row]) -> None:
-        if rows:
-            with self._connection.cursor() as cursor:
-                cursor.executemany(query, rows)
-
-
-class PostgresKeeper:
-    """Erases what has ended, a day's partition after the other; connected as the owner of the schema."""
-
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self._connection = connection
-
-    def erase_ended(self, at: int) -> Erasure:
-        """Erase what ended on days that are over at `at`, and the entries of the quarantine whose end has come."""
-        today = day_of(at)
-        with explained(), self._connection.transaction():
-            self._connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_S}s'")
-            records = self._connection.execute(_ERASE_ENDED, (at, EXPIRED, today)).rowcount
-            for (partition,) in self._connection.execute(_PARTITIONS, (f"sealed_{today:%Y%m%d}",)).fetchall():
-                self._connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(partition)))
-            quarantined = self._connection.execute("DELETE FROM quarantine WHERE ends_at <= %s", (at,)).rowcount
-        return Erasure(records, quarantined)
-
-    def __enter__(self) -> Self:
-        """Use it in a `with` statement."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        self._connection.close()
-
-
-def insert_records(
-    connection: psycopg.Connection, records: Sequence[Sealed], because: Sequence[str | None], at: int
-) -> list[tuple[Key, str | None]]:
-    """Write records into the ledger, without their bytes; return those that were new, each with why it isn't kept."""
-    rows = [_row(entry, why, at) for entry, why in zip(records, because, strict=True)]
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    new = connection.execute(_INSERT_RECORDS, columns, binary=True).fetchall()
-    return [((record_id, sha256), why) for record_id, sha256, why in new]
-
-
-def copy_sealed(connection: psycopg.Connection, reports: Sequence[Sealed], at: int) -> None:
-    """Write the sealed bytes of reports."""
-    if not reports:
-        return
-    with connection.cursor() as cursor, cursor.copy(_COPY_SEALED) as copy:
-        copy.set_types(("date", "bytea", "bytea"))
-        for entry in reports:
-            copy.write_row((_last_day(entry, at), entry.claims.record_id, entry.raw))
-
-
-def _row(entry: Sealed, because: str | None, at: int) -> Row:
-    claims = entry.claims
-    withdrawal = (claims.withdraws.record_id, entry.raw) if isinstance(claims, Withdrawal) else (None, None)
-    return (
-        *(claims.record_id, claims.kiosk, claims.epoch, claims.seq, claims.previous, entry.sha256),
-        *(claims.issued_at, at, end_of(claims, at), _last_day(entry, at), len(entry.raw)),
-        *withdrawal,
-        *(at if because else None, because),
-    )
-
-
-def _last_day(entry: Sealed, at: int) -> date | None:
-    ends_at = end_of(entry.claims, at)
-    return None if ends_at is None else day_of(ends_at)
-
-
-def _key(entry: Sealed) -> Key:
-    return entry.claims.record_id, entry.sha256
-
-
-def _held_key(entry: Sealed | Refusal) -> Held:
-    assert entry.claims is not None
-    return entry.claims.record_id, entry.sha256, entry.claims.kiosk
-
-
 def day_of(seconds: int) -> date:
     """Give the day, in UTC, of a time in seconds since 1970."""
     return datetime.fromtimestamp(seconds, UTC).date()
@@ -560,10 +198,11 @@ def explained() -> Generator[None]:
     try:
         yield
     except psycopg.Error as fault:
-        raise _in_words(fault) from fault
+        raise in_words(fault) from fault
 
 
-def _in_words(fault: psycopg.Error) -> StoreError:
+def in_words(fault: psycopg.Error) -> StoreError:
+    """Turn one of PostgreSQL's faults into ours."""
     return StoreError(
         f"PostgreSQL: {' '.join(str(fault).split()) or type(fault).__name__}",
         next_step="Check the server, its disk, and the role's rights; nothing was acknowledged.",

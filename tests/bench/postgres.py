@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from central.intake.core import MAX_BATCH, Arrival, Intake, judge
-from central.store import postgres
+from central.store import postgres, postgres_writer
 from central.trust import Floor, LiveTrust
 from tests.bench.figures import Figure, at_least, main, told
 from tests.bench.intake import RECORD_BYTES, Silence, seconds, take
@@ -47,7 +47,7 @@ class Feed:
             self.fleet.write_trust(folder / "trust"), Floor(), adopted=lambda _: None, refused=lambda _: None
         )
         self.registry = trust.current().registry
-        self.store = postgres.open_store(place)
+        self.store = postgres_writer.open_store(place)
         self.intake = Intake(self.store, trust, self.fleet.receipts, clock=lambda: NOW, carrier=carrier)
 
     def batches(self, count: int) -> list[list[Arrival[None]]]:
@@ -69,8 +69,8 @@ def insert(bare, batches) -> None:
 
 def insert_one(bare, batch) -> None:
     with bare.transaction():
-        postgres.insert_records(bare, batch, [None] * len(batch), NOW)
-        postgres.copy_sealed(bare, batch, NOW)
+        postgres_writer.insert_records(bare, batch, [None] * len(batch), NOW)
+        postgres_writer.copy_sealed(bare, batch, NOW)
 
 
 def against_bare(server: Postgres, folder: Path) -> Iterator[Figure]:

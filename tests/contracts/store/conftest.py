@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from central.store import postgres, sqlite
+from central.store import postgres, postgres_keeper, postgres_writer, sqlite
 from tests.support.postgres import DESK, INTAKE, Postgres
+from tests.support.s3 import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,19 +44,37 @@ def in_postgres(request) -> Place:
     server = request.getfixturevalue("server")
     database = server.database()
     return Place(
-        store=lambda: postgres.open_store(server.conninfo(database, INTAKE)),
+        store=lambda: postgres_writer.open_store(server.conninfo(database, INTAKE)),
         reader=lambda: postgres.open_reader(server.conninfo(database, INTAKE)),
-        keeper=lambda: postgres.open_keeper(server.conninfo(database)),
+        keeper=lambda: postgres_keeper.open_keeper(server.conninfo(database)),
         nothing=lambda: postgres.open_reader(server.conninfo(server.empty_database(), DESK)),
     )
 
 
-STORES = {"sqlite": in_sqlite, "postgres": in_postgres}
+def in_postgres_and_objects(request) -> Place:
+    server = request.getfixturevalue("server")
+    objects = request.getfixturevalue("storage").objects(request.getfixturevalue("tmp_path"))
+    database = server.database()
+    return Place(
+        store=lambda: postgres_writer.open_store(server.conninfo(database, INTAKE), objects=objects),
+        reader=lambda: postgres.open_reader(server.conninfo(database, INTAKE), objects),
+        keeper=lambda: postgres_keeper.open_keeper(server.conninfo(database), objects),
+        nothing=lambda: postgres.open_reader(server.conninfo(server.empty_database(), DESK), objects),
+    )
+
+
+STORES = {"sqlite": in_sqlite, "postgres": in_postgres, "postgres-and-objects": in_postgres_and_objects}
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Postgres]:
     with Postgres(careful=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def storage() -> Iterator[Storage]:
+    with Storage() as running:
         yield running
 
 

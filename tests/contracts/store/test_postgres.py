@@ -10,7 +10,9 @@ from psycopg import errors
 
 from central.store import migrations
 from central.store.port import Fate, Heard, Reach
-from central.store.postgres import REVISION, open_keeper, open_reader, open_store
+from central.store.postgres import REVISION, open_reader
+from central.store.postgres_keeper import open_keeper
+from central.store.postgres_writer import open_store
 from edge_agent.errors import StoreError
 from tests.contracts.store.entries import AT, DAY, commit, refusal, sealed, withdrawal
 from tests.support.postgres import DESK, INTAKE, OWNER, Postgres
