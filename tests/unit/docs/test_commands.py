@@ -40,7 +40,7 @@ def test_every_command_of_a_program_that_is_named_exists(page, capsys):
 
 @EVERY_PAGE
 def test_every_program_that_is_named_exists(page):
-    named = set(re.findall(r"\bhomeward-[a-z]+\b(?!-|\.service)", code(page)))
+    named = set(re.findall(r"\bhomeward-[a-z]+\b(?!-|\.service|\.timer|\.\*)", code(page)))
     assert named <= SCRIPTS.keys()
 
 

@@ -11,7 +11,8 @@ import pytest
 from tests.unit.docs.documents import ROOT, anchors, links, marked_tests, pages, read, spans, tree
 
 _FILE = re.compile(r"[\w.*-]+(?:/[\w.*-]+)*(?:/|\.(?:py|md|toml|svg|cddl|json|txt|in))")
-_ABSOLUTE = re.compile(r"(?<![\w.~>\])*-])/(?:[\w.-]+/)+[\w.-]+")
+_EVERYWHERE = "boot|dev|etc|opt|proc|run|sys|usr|var"  # on every Debian alike
+_ABSOLUTE = re.compile(rf"(?<![\w.~>\])*-])/(?!(?:{_EVERYWHERE})/)(?:[\w.-]+/)+[\w.-]+")
 _KNOWN_ALONE = {".py", ".cddl", ".svg"}  # file names without a folder: others may be a user's own
 EVERY_PAGE = pytest.mark.parametrize("page", pages())
 
