@@ -13,7 +13,7 @@ DEVICE := --python-platform aarch64-manylinux_2_28 --python-version 3.13
 
 HTMX := provisioning/console/static/vendor/htmx.min.js
 
-.PHONY: help demo test virtual virtual-test cluster-test check bench models console fuzz words vectors lock clean
+.PHONY: help demo test virtual virtual-test cluster-test check bench models console fuzz words sbom vectors lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ words: .venv/ready  ## take up changed words in every language's catalogue, and 
 console: $(HTMX)  ## the one script of the staff's console, out of its pinned package
 $(HTMX): provisioning/console/node_modules/.package-lock.json provisioning/console/vendored.py
 	@$(V)/python -m provisioning.console.vendored
+
+sbom: .venv/ready  ## what a kiosk's system is made of, in CycloneDX (ROOT=/, OUT=build/kiosk.cdx.json)
+	@$(V)/python -m firmware.sbom --root $(or $(ROOT),/) --out $(or $(OUT),build/kiosk.cdx.json)
 
 vectors: .venv/ready  ## write the wire format's test vectors anew
 	@$(V)/python -m tests.vectors.make

@@ -134,6 +134,11 @@ class Debian:
             == 0
         )
 
+    @property
+    def root(self) -> Path:
+        """Its root, as this machine sees it."""
+        return Path(f"/proc/{self._leader}/root")
+
     def shows(self, unit: str, name: str) -> str:
         """One of the properties that systemd shows of a unit."""
         return self.run("systemctl", "show", "--value", "-p", name, unit).strip()
