@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from provisioning.broker_check import Finding
     from provisioning.console.door import Door
     from provisioning.console.downloads import Downloads
+    from provisioning.console.reception import Reception
     from provisioning.office import Office
 
     Show = Callable[["Call"], Response]
@@ -49,7 +50,7 @@ class Done:
 
 @dataclass
 class Console:
-    """What lives as long as the server. No passphrase and no key is in it."""
+    """What lives as long as the server. No passphrase is in it, and no key but while the reception is open."""
 
     office: Callable[[], Office]  # made anew for each request, with the time of then
     door: Door
@@ -58,6 +59,7 @@ class Console:
     work: Work[Finding] = field(default_factory=Work)
     done: dict[str, Done] = field(default_factory=dict)
     draft: dict[str, str] = field(default_factory=dict)  # a fleet that is being begun
+    reception: Reception | None = None  # open while kiosks may come in
     sheets: list[str] = field(default_factory=list)  # the root's words, until the paper was read back
 
 

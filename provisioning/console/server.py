@@ -44,3 +44,5 @@ def serve(office: Callable[[], Office], announce: Callable[[str], None]) -> None
         listening.listen()
         announce(door.link)
         server.run(sockets=[listening])
+        if console.reception is not None:
+            console.reception.close()

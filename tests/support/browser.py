@@ -65,6 +65,7 @@ def judge(page: Page) -> list[str]:
 
     It is put into the page by the debugger, so it also works under a Content-Security-Policy that forbids all scripts.
     """
+    page.wait_for_load_state()  # before its style is there, everything overlaps
     page.evaluate(_axe())
     found: dict[str, list[dict[str, Any]]] = page.evaluate(
         "standard => axe.run({runOnly: standard, rules: {'color-contrast-enhanced': {enabled: true}}})",

@@ -46,6 +46,8 @@ class Mouse:
         self.page.get_by_label(label).click()
 
     def hand_over(self, label: str, *files: Path) -> None:
+        self.page.get_by_label(label, exact=True).wait_for()
+        self.page.wait_for_load_state()
         with self.page.expect_file_chooser() as opened:
             self.page.get_by_label(label, exact=True).click()
         opened.value.set_files(list(files))
@@ -68,8 +70,10 @@ class Keyboard:
 
     def choose(self, label: str) -> None:
         wanted = self.page.get_by_label(label)
-        group = self.page.locator(f"input[name={wanted.get_attribute('name')}]:checked")
-        self._reach(group)
+        group = self.page.locator(f"input[name={wanted.get_attribute('name')}]")
+        chosen = group.locator("xpath=self::*[@checked]")
+        self._reach(chosen if chosen.count() else group.first)
+        self.page.keyboard.press("Space")
         for _ in range(_MOST_STEPS):
             if wanted.is_checked():
                 return
@@ -79,11 +83,12 @@ class Keyboard:
     def hand_over(self, label: str, *files: Path) -> None:
         self._reach(self.page.get_by_label(label, exact=True))
         with self.page.expect_file_chooser() as opened:
-            self.page.keyboard.press("Enter")
+            self.page.keyboard.press("Space")
         opened.value.set_files(list(files))
 
     def _reach(self, wanted: Locator) -> None:
         wanted.wait_for()
+        self.page.wait_for_load_state()
         for _ in range(_MOST_STEPS):
             self.page.keyboard.press("Tab")
             if wanted.evaluate("each => each === document.activeElement"):
