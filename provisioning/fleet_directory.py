@@ -39,6 +39,8 @@ LOCK: Final = "lock"
 TO_COPY: Final = "to-copy"
 _RESTORE: Final = "Put the folder back from your last copy of it. Nothing was changed."
 
+_Stamp = tuple[int, int, int]
+
 
 @dataclass
 class Act:
@@ -62,6 +64,7 @@ class FleetDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._looked: tuple[_Stamp, State] | None = None
 
     @property
     def to_copy(self) -> Path:
@@ -84,6 +87,20 @@ class FleetDirectory:
         """Raise LocalError when there is something in the directory's place."""
         if not self.is_free():
             raise LocalError(f"{self.path} is there already", next_step="Name another folder with --fleet.")
+
+    def look(self) -> State:
+        """Give the state to be shown: read when its file is another than at the last look. Raises as `read` does.
+
+        An act never relies on it.
+        """
+        try:
+            found = (self.path / STATE).stat()
+        except OSError:
+            return self.read()  # which says why
+        stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+        if self._looked is None or self._looked[0] != stamp:
+            self._looked = (stamp, self.read())
+        return self._looked[1]
 
     def read(self) -> State:
         """Read and verify the state. Raises FleetError, KeyFileError."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
     from edge_agent.wire.bundle import Recipient
 
-_LONGEST_LINE = 200  # the wire's own bound
+_LONGEST_LINE: Final = 200  # the wire's own bound
+_ID: Final = "lower-case letters, digits and hyphens, at most 32, such as urumqi-station-1"
+_HOW: Final = {
+    "id": f"the kiosk's name must be {_ID}",
+    "site.id": f"the place's id must be {_ID}",
+    "site.name": "the place must be named on one line, in 1 to 200 characters",
+    "site.area": "the area must be named on one line, in 1 to 200 characters",
+    "site.latitude": "the latitude must lie between -90 and 90 degrees",
+    "site.longitude": "the longitude must lie between -180 and 180 degrees",
+    "site.accuracy_m": "the place's accuracy must lie between 0 and 100,000 metres",
+    "languages": "languages must be codes, such as ug, zh, en",
+}
 
 
 def kiosk_plan(values: Mapping[str, object]) -> Plan:
@@ -25,9 +36,9 @@ def kiosk_plan(values: Mapping[str, object]) -> Plan:
     try:
         return msgspec.convert(values, Plan)
     except msgspec.ValidationError as fault:
-        what, _, at = str(fault).partition(" - at `$.")
-        where = at.rstrip("`") or "the kiosk"
-        raise LocalError(f"{where}: {what}", next_step="Correct that; see `homeward-fleet add --help`.") from None
+        what, _, at = str(fault).partition(" - at `$")
+        where = at.strip("`.").partition("[")[0]
+        raise LocalError(_HOW.get(where, what), next_step="Correct that, and try again.") from None
 
 
 def one_line(text: str) -> str:

@@ -97,8 +97,8 @@ class Office:
         return dt.datetime.fromtimestamp(self.now, dt.UTC)
 
     def state(self) -> State:
-        """Read the fleet as it stands."""
-        return self.directory.read()
+        """Give the fleet as it stands."""
+        return self.directory.look()
 
     def keys(self, passphrase: str) -> Keys:
         """Open the office's keys. Raises KeyFileError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -47,7 +48,11 @@ class Row:
 
     kiosk: Kiosk
     condition: Condition
-    until: str
+
+    @property
+    def until(self) -> str:
+        """What its condition depends on."""
+        return until(self.condition, self.kiosk)
 
     def matches(self, searched: str) -> bool:
         """Say whether its id, place or area has these letters in it."""
@@ -62,16 +67,18 @@ def _fleet(call: Call) -> Response:
     if not state.backup_proven:
         return go("/paper")
     searched, wanted = call.typed.get("q", "").strip(), call.typed.get("state", "")
-    every = [Row(kiosk, condition, until(condition, kiosk)) for condition, kiosk in state.by_need(call.office.now)]
-    counts = {condition: sum(row.condition is condition for row in every) for condition in Condition}
-    found = [row for row in every if wanted in {"", row.condition} and row.matches(searched.casefold())]
+    every = [Row(kiosk, condition) for condition, kiosk in state.by_need(call.office.now)]
+    tally = Counter(row.condition for row in every)
+    found = [row for row in every if not wanted or row.condition == wanted]
+    if searched:
+        found = [row for row in found if row.matches(searched.casefold())]
     last = max(1, -(-len(found) // PAGE_SIZE))
     number = min(max(1, _whole(call.typed.get("page", "1"))), last)
     return call.page(
         "fleet.html",
         state=state,
         rows=found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE],
-        counts=counts,
+        counts={condition: tally[condition] for condition in Condition},
         wanted=wanted,
         searched=searched,
         found=len(found),

@@ -27,6 +27,7 @@ BENCHMARKS = {
     "tests.bench.postgres": OWN,
     "tests.bench.kiosk": OWN,
     "tests.bench.courier": OWN,
+    "tests.bench.console": OWN,
 }
 
 

@@ -58,6 +58,7 @@ class Keyboard:
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        page.on("filechooser", lambda _: None)  # the browser asks us for files from now on, not only at the next key
 
     def press(self, role: str, name: str) -> None:
         self._reach(self.page.get_by_role(role, name=name, exact=True))
