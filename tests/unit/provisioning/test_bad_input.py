@@ -142,15 +142,15 @@ def test_a_file_that_is_no_public_key_is_refused(staff, text):
 @pytest.mark.parametrize(
     ("kiosk", "more", "expected"),
     [
-        ("Kiosk_1", [], "id: Expected"),
+        ("Kiosk_1", [], "such as urumqi-station-1"),
         ("claim-1", [], "kept for something else"),
         ("broker-check", [], "kept for something else"),
         ("kiosk-1", ["--time-zone", "Asia/Nowhere"], "no time zone"),
         ("kiosk-1", ["--time-zone", "../../etc/passwd"], "no time zone"),
         ("kiosk-1", ["--languages", "uyghur please"], "languages"),
         ("kiosk-1", ["--place", "two\nlines"], "printable"),
-        ("kiosk-1", ["--place", ""], "site.name"),
-        ("kiosk-1", ["--accuracy", "200000"], "site.accuracy_m"),
+        ("kiosk-1", ["--place", ""], "named on one line"),
+        ("kiosk-1", ["--accuracy", "200000"], "between 0 and 100,000 metres"),
     ],
 )
 def test_a_kiosk_that_can_not_be_is_refused(staff, kiosk, more, expected):
