@@ -100,12 +100,12 @@ clean:  ## remove what the targets made
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(NEED) no-such-program:python3-venv
 	@echo "Setting up .venv (once)"
 	@$(PYTHON) -m venv .venv
-	@$(V)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(V)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
 	@$(V)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv-%/ready: requirements/%.txt | .venv/ready
 	@echo "Setting up .venv-$* (once)"
 	@$(PYTHON) -m venv .venv-$*
-	@.venv-$*/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@.venv-$*/bin/pip install -q --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@

@@ -75,7 +75,16 @@ def wheels() -> Path:
     if not place.exists():
         unfinished = CACHE / "wheels-unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--require-hashes"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--require-hashes",
+        ]
         wanted = [argument for path in pinned for argument in ("-r", str(path))]
         subprocess.run([*command, "-d", str(unfinished), *wanted], check=True, capture_output=True)
         unfinished.rename(place)
