@@ -125,6 +125,7 @@ _KEPT: Final = "SELECT record_id, kiosk, issued_at, arrived_at, sha256, length(s
 _TOMBSTONE: Final = (
     "SELECT record_id, kiosk, issued_at, arrived_at, ends_at, erased_at, because, withdrawal FROM records"
 )
+_ANY: Final = "SELECT EXISTS (SELECT 1 FROM recalled), EXISTS (SELECT 1 FROM quarantine)"
 _RECALL: Final = """
 INSERT INTO recalled (kiosk, record_id, sha256, epoch, seq, at, withdrawal)
 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
@@ -305,6 +306,7 @@ class SqliteStore(SqliteReader):
         super().__init__(path, connection, resources)
         self._disk = resources.enter_context(ThreadPoolExecutor(1, thread_name_prefix="store"))
         self._last: Future[list[Fate]] | None = None
+        self._any_recalled = self._any_quarantined = True  # mostly there is nothing to look for
         self._erased = False  # whether the batch in hand takes something back
 
     def commit(self, entries: Sequence[Entry], at: int) -> Future[list[Fate]]:
@@ -312,6 +314,7 @@ class SqliteStore(SqliteReader):
         self._wait()
         with _explained(self._path), self._undone_by_a_fault():
             self._connection.execute("BEGIN IMMEDIATE")
+            self._any_recalled, self._any_quarantined = map(bool, self._connection.execute(_ANY).fetchone())
             fates = [self._keep(entry, at) for entry in entries]
         self._last = self._disk.submit(self._finish, fates)  # SQLite writes and syncs here, and lets Python run on
         return self._last
@@ -367,10 +370,10 @@ class SqliteStore(SqliteReader):
     def _store(self, entry: Sealed, at: int) -> Fate:
         claims = entry.claims
         named = (claims.kiosk, claims.record_id, entry.sha256, claims.epoch, claims.seq)
-        taken_back = self._connection.execute(_RECALLED, named).fetchone() is not None
+        taken_back = self._any_recalled and self._connection.execute(_RECALLED, named).fetchone() is not None
         because = WITHDRAWN if taken_back else EXPIRED if is_past(claims, at) else None
         if self._connection.execute(INSERT_RECORD, row_of(entry, at, because)).rowcount == 1:
-            self._connection.execute(_RELEASE, (entry.sha256, entry.topic))
+            self._release(entry)
             return fate_of_record(because)
         return self._held(entry) or Fate.REPLAYED
 
@@ -384,7 +387,7 @@ class SqliteStore(SqliteReader):
         if fate in REFUSALS:
             self._connection.execute("ROLLBACK TO withdrawal")
         else:
-            self._connection.execute(_RELEASE, (entry.sha256, entry.topic))
+            self._release(entry)
         self._connection.execute("RELEASE withdrawal")
         return fate if new else again(fate)
 
@@ -397,6 +400,7 @@ class SqliteStore(SqliteReader):
         elif fate is Fate.NOT_HELD:
             place = (kiosk, named.record_id, named.sha256, named.epoch, named.seq)
             self._connection.execute(_RECALL, (*place, at, withdrawal))
+            self._any_recalled = True
         if fate not in REFUSALS:
             self._connection.execute("DELETE FROM quarantine WHERE sha256 = ?", (named.sha256,))
             self._erased = True
@@ -408,7 +412,13 @@ class SqliteStore(SqliteReader):
             self._connection.execute(_REACH, (entry.kiosk, entry.reach.epoch, entry.reach.highest_seq))
         return Fate.HEARD
 
+    def _release(self, entry: Sealed) -> None:
+        """End the quarantine of bytes that are kept after all."""
+        if self._any_quarantined:
+            self._connection.execute(_RELEASE, (entry.sha256, entry.topic))
+
     def _quarantine(self, refusal: Refusal, at: int) -> None:
+        self._any_quarantined = True
         self._connection.execute(
             _QUARANTINE,
             (

@@ -25,6 +25,8 @@ BENCHMARKS = {
     "tests.bench.outbox": OWN,
     "tests.bench.intake": OWN,
     "tests.bench.postgres": OWN,
+    "tests.bench.sessions": OWN,
+    "tests.bench.memory": OWN,
     "tests.bench.kiosk": OWN,
     "tests.bench.courier": OWN,
     "tests.bench.console": OWN,
