@@ -110,6 +110,7 @@ class LiveTrust:
         refused: Callable[[SettingsError | WireError], None],
     ) -> None:
         self._files = files
+        self.root = read_root(files.root)
         self._adopted = adopted
         self._refused = refused
         self._seen = self._look()

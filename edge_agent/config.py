@@ -191,6 +191,11 @@ class KioskSettings(Settings, frozen=True, kw_only=True):
         return Path(self.signing_key).parent / "bundle-version"
 
     @property
+    def delivered_bundle(self) -> Path:
+        """Where orders leave a newer recipient bundle, for both processes."""
+        return Path(self.shared) / "bundle.cose"
+
+    @property
     def signing_certificate(self) -> Path:
         """Until when the fleet vouches for the signing key; beside the key."""
         return Path(self.signing_key).with_suffix(".pem")

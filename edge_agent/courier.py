@@ -19,20 +19,24 @@ import msgspec
 from cryptography import x509
 
 from edge_agent import __version__, config, delivery
-from edge_agent.enrolment import courier_side
+from edge_agent.enrolment import certificates, courier_side
+from edge_agent.enrolment.renewal import TlsRenewal
 from edge_agent.errors import BrokerError, HomewardError, NotWaitingError, OutboxError, SettingsError, WireError
 from edge_agent.events import emit
 from edge_agent.hardware.clock import SystemClock
 from edge_agent.hardware.watchdog import SystemdWatchdog
 from edge_agent.mqtt import PACKET_TOO_LARGE, split_address, tls_context
+from edge_agent.orders import StandingOrders, ordered_to_wipe
 from edge_agent.outbox import Limits, Outbox, Settlement
 from edge_agent.trust import TrustFile
 from edge_agent.uplink import Acknowledged, Arrived, Connected, Link, Lost, Uplink
 from edge_agent.wire import receipts, status
 from edge_agent.wire.documents import to_cbor
+from edge_agent.wire.orders import Mode
+from edge_agent.wire.topics import Channel, Door
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
     from edge_agent.config import KioskSettings
@@ -46,17 +50,22 @@ _FIRST_RETRY_S: Final = 1.0
 _LONGEST_RETRY_S: Final = 120.0
 _PACKET_OVERHEAD: Final = 512  # topic, properties and header of a publish, bytes, with room
 _CLOCK_SLACK_S: Final = 86_400
+_ORDERS_PATIENCE_S: Final = 5.0  # for the kiosk to say in its health what it was ordered
+_IDLE_S: Final = 1.0
 _THERMAL: Final = Path("/sys/class/thermal/thermal_zone0/temp")
 
 
 class Courier:
     """One run of the courier. `run` returns when told to stop."""
 
-    def __init__(self, settings: KioskSettings, clock: Clock, outbox: Outbox) -> None:
+    def __init__(self, settings: KioskSettings, clock: Clock, outbox: Outbox, orders: StandingOrders) -> None:
         self._settings = settings
         self._clock = clock
         self._outbox = outbox
-        self._trust = TrustFile(settings.trust)
+        self._orders = orders
+        self._trust = TrustFile(settings.trust, delivered=settings.delivered_bundle)
+        self._renewal = TlsRenewal(settings, self._trust.root)
+        self._trying = False  # whether we connect by a certificate that was not in use before
         self._valid_from = _valid_from(Path(settings.broker.certificate))
         self._delivery = delivery.Delivery(
             delivery.Pace(
@@ -66,6 +75,7 @@ class Courier:
         )
         self._uplink = Uplink(link(settings), settings.address, to_cbor(self._status(online=False)))
         self._stopping = False
+        self._ends_at = float("inf")
         self._connected: Connected | None = None
         self._connecting = False
         self._retry_at = 0.0
@@ -94,6 +104,9 @@ class Courier:
             self._believe()
             if not sent or len(self._answered) >= _SETTLE_AT_ONCE:
                 self._settle()
+            self._renew()
+            if self._clock.monotonic() >= self._ends_at:
+                self._stopping = True
             watchdog.beat("connected" if self._connected else "not connected")
         self._settle()
         if self._connected:
@@ -118,10 +131,36 @@ class Courier:
                     self._lose(event)
                 case Acknowledged(record_id, reason):
                     self._acknowledge(record_id, reason)
+                case Arrived(channel=Channel.ORDERS, payload=payload):
+                    self._obey(payload)
+                case Arrived(channel=Door.REPLY, payload=payload):
+                    self._renewal.take(payload)
                 case Arrived(payload=payload):
                     self._arrived.append(payload)
 
+    def _obey(self, payload: bytes) -> None:
+        """Take orders up. What runs next runs by them: a run ends here, once the kiosk has had time to say so too."""
+        if self._orders.leave(payload):
+            self._ends_at = self._clock.monotonic() + _ORDERS_PATIENCE_S
+
+    def _renew(self) -> None:
+        """Ask for the next certificate when it is time, and try it once it is here."""
+        now = self._clock.monotonic()
+        if self._connected is None:
+            return
+        if self._renewal.to_try(now):
+            emit("trying_the_next_certificate")
+            self._uplink.close()
+            self._connected, self._trying, self._retry_at = None, True, now
+            self._delivery.disconnected()
+            self._uplink.use(link(self._settings, next_one=True))
+        elif (request := self._renewal.to_send(now, self._clock.now().utc)) is not None:
+            self._uplink.publish_request(request)
+
     def _take_up(self, connected: Connected) -> None:
+        if self._trying:
+            self._renewal.install()
+            self._end_trial("renewed")
         self._connected = connected
         self._connecting = False
         self._retry_s = _FIRST_RETRY_S
@@ -135,9 +174,17 @@ class Courier:
         self._delivery.disconnected()
         if lost.final:
             raise BrokerError(lost.reason, next_step="Use a broker that speaks MQTT 5 with QoS 1.")
+        if self._trying:
+            self._end_trial("renewal_not_tried")
         self._retry_at = self._clock.monotonic() + self._retry_s * (0.75 + secrets.SystemRandom().random() / 2)
         self._retry_s = min(self._retry_s * 2, _LONGEST_RETRY_S)
         emit("not_connected", reason=lost.reason)
+
+    def _end_trial(self, event: str) -> None:
+        """Be again who the certificate in its place says."""
+        self._trying = False
+        self._uplink.use(link(self._settings))
+        emit(event, program="courier")
 
     def _acknowledge(self, record_id: bytes, reason: int) -> None:
         now = self._clock.monotonic()
@@ -262,13 +309,14 @@ class Courier:
         )
 
 
-def link(settings: KioskSettings) -> Link:
-    """Gather what the uplink needs. Raises BrokerError for an address that is none."""
+def link(settings: KioskSettings, *, next_one: bool = False) -> Link:
+    """Gather what the uplink needs, by the next certificate if so asked. Raises BrokerError for a wrong address."""
+    certificate, key = Path(settings.broker.certificate), Path(settings.broker.key)
     return Link(
         addresses=tuple(split_address(text) for text in settings.broker.addresses),
         ca=settings.broker.ca,
-        certificate=settings.broker.certificate,
-        key=settings.broker.key,
+        certificate=str(certificates.next_to(certificate) if next_one else certificate),
+        key=str(certificates.next_to(key) if next_one else key),
         keepalive_s=settings.delivery.keepalive_s,
         session_expiry_s=settings.delivery.session_expiry_s,
     )
@@ -340,35 +388,62 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _enrol(settings: KioskSettings) -> bool:
+def _enrol(settings: KioskSettings, stopping: threading.Event) -> bool:
     """Begin with enrolment where there is no certificate yet; say whether there is one now."""
     if not courier_side.needed(settings):
         return True
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    signal.signal(signal.SIGINT, lambda *_: stopping.set())
     return courier_side.FirstBoot(settings, SystemClock()).run(SystemdWatchdog(), stopping.wait)
 
 
+def _end_by_signals(stopping: threading.Event, *acts: Callable[[], None]) -> None:
+    """Have SIGTERM and SIGINT ask for the end."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+        for act in acts:
+            act()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
 def _run(settings: KioskSettings) -> int:
-    if not _enrol(settings):
+    """Run until stopped; each time that orders come into force, by them from then on."""
+    stopping = threading.Event()
+    _end_by_signals(stopping)
+    key = Path(settings.broker.key)
+    if not ordered_to_wipe(key) and not _enrol(settings, stopping):
         return 0
+    orders = StandingOrders(settings, TrustFile(settings.trust, delivered=settings.delivered_bundle), key)
+    while not stopping.is_set() and orders.mode is not Mode.WIPE:
+        _deliver(orders.applied(settings), orders, stopping)
+    if orders.mode is Mode.WIPE:
+        _wiped(settings, stopping)
+    return 0
+
+
+def _deliver(settings: KioskSettings, orders: StandingOrders, stopping: threading.Event) -> None:
+    """Deliver until stopped, or until there are new orders."""
     outbox = _open(settings)
     try:
-        courier = Courier(settings, SystemClock(), outbox)
-
-        def stop(_number: int, _frame: FrameType | None) -> None:
-            courier.stop()
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
+        courier = Courier(settings, SystemClock(), outbox, orders)
+        _end_by_signals(stopping, courier.stop)
         courier.run(SystemdWatchdog())
     except OutboxError:
         emit("outbox_failed")
         raise
     finally:
         outbox.close()
-    return 0
+
+
+def _wiped(settings: KioskSettings, stopping: threading.Event) -> None:
+    """Erase the TLS key, and wait to be switched off. What waits in the outbox is sealed, and stays."""
+    key = Path(settings.broker.key)
+    gone = [certificates.erase(path) for path in (key, certificates.next_to(key))]
+    gone.append(courier_side.CardFiles(Path(settings.card)).wipe())
+    emit("wiped", program="courier", erased=all(gone))
+    while not stopping.wait(_IDLE_S):
+        SystemdWatchdog().beat("wiped")
 
 
 if __name__ == "__main__":

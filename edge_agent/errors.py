@@ -53,6 +53,12 @@ class AnnotationsError(LocalError):
     code = "annotations"
 
 
+class PausedError(LocalError):
+    """The fleet ordered this kiosk to take no reports for now."""
+
+    code = "paused"
+
+
 class HardwareError(LocalError):
     """A part of the kiosk does not answer."""
 

@@ -18,8 +18,9 @@ import msgspec
 
 from edge_agent import __version__, config
 from edge_agent.darkroom import Darkroom
-from edge_agent.enrolment import kiosk_side
-from edge_agent.errors import HomewardError, ModelError, ScreenError, UninformedError
+from edge_agent.enrolment import certificates, kiosk_side
+from edge_agent.enrolment.renewal import SigningRenewal
+from edge_agent.errors import HomewardError, ModelError, PausedError, ScreenError, UninformedError
 from edge_agent.events import emit
 from edge_agent.files import read_signer
 from edge_agent.hardware.clock import SystemClock
@@ -27,6 +28,7 @@ from edge_agent.hardware.parts import open_parts
 from edge_agent.hardware.process import keep_memory_private
 from edge_agent.hardware.watchdog import SystemdWatchdog
 from edge_agent.health import HealthFile
+from edge_agent.orders import StandingOrders, ordered_to_wipe
 from edge_agent.outbox import Limits, Outbox
 from edge_agent.reporting import Reporter
 from edge_agent.session import flow, notice
@@ -51,6 +53,7 @@ from edge_agent.session.table import Stage
 from edge_agent.trust import TrustFile
 from edge_agent.vision import finder, manifest
 from edge_agent.wire import status
+from edge_agent.wire.orders import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,6 +83,8 @@ class Kiosk:
         reporter: Reporter,
         outbox: Outbox,
         health: HealthFile,
+        orders: StandingOrders,
+        renewal: SigningRenewal,
         display: Display | None = None,
     ) -> None:
         self._settings = settings
@@ -89,6 +94,8 @@ class Kiosk:
         self._reporter = reporter
         self._outbox = outbox
         self._health = health
+        self._orders = orders
+        self._renewal = renewal
         self._display = display
         pace = Pace(**msgspec.structs.asdict(settings.pace))
         self._gestures = Gestures(pace)
@@ -262,6 +269,8 @@ class Kiosk:
         if self._state.stage is not Stage.REST:
             self._check_display(at)
             return
+        if self._orders.look() or self._renewal.look(self._clock.now().utc):
+            self._stopping = True  # what runs next runs by them
         blocked = self._what_is_in_the_way()
         if blocked != self._blocked:
             self._blocked = blocked
@@ -281,6 +290,8 @@ class Kiosk:
 
     def _what_is_in_the_way(self) -> str:
         try:
+            if self._orders.mode is not Mode.SERVE:
+                raise PausedError("The fleet ordered this kiosk to take no reports.", next_step="Order it to serve.")
             if self._display is not None and self._display.unseen_s():
                 raise _nobody_watches()
             self._darkroom.check()
@@ -303,7 +314,7 @@ class Kiosk:
                 clock=now.quality,
                 ready=not self._blocked,
                 blocked_by=self._blocked or None,
-                orders_version=0,
+                orders_version=self._orders.version,
                 bundle_version=self._reporter.bundle.content.version,
                 models=[] if self._blocked == ModelError.code else list(self._darkroom.finder.models),
                 epoch=epoch,
@@ -362,44 +373,71 @@ def check_informs(settings: KioskSettings) -> None:
         )
 
 
-def _enrol(settings: KioskSettings) -> bool:
+def _enrol(settings: KioskSettings, stopping: threading.Event) -> bool:
     """Begin with enrolment where there is no signing key yet; say whether there is one now."""
-    if not kiosk_side.needed(settings):
-        return True
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    signal.signal(signal.SIGINT, lambda *_: stopping.set())
-    return kiosk_side.FirstBoot(settings).run(SystemdWatchdog(), stopping.wait)
+    return not kiosk_side.needed(settings) or kiosk_side.FirstBoot(settings).run(SystemdWatchdog(), stopping.wait)
+
+
+def _end_by_signals(stopping: threading.Event, *acts: Callable[[], None]) -> None:
+    """Have SIGTERM and SIGINT ask for the end."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+        for act in acts:
+            act()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
 
 
 def _run(settings: KioskSettings) -> int:
+    """Run until stopped; each time that orders come into force, by them from then on."""
     if not keep_memory_private():
         emit("memory_not_locked")  # so swap must be off
-    if not _enrol(settings):
+    stopping = threading.Event()
+    _end_by_signals(stopping)
+    key = Path(settings.signing_key)
+    if not ordered_to_wipe(key) and not _enrol(settings, stopping):
         return 0
-    check_informs(settings)
+    trust = TrustFile(settings.trust, settings.bundle_floor, settings.delivered_bundle)
+    orders = StandingOrders(settings, trust, key)
+    while not stopping.is_set() and orders.mode is not Mode.WIPE:
+        check_informs(settings)
+        _serve(orders.applied(settings), trust, orders, stopping)
+    if orders.mode is Mode.WIPE:
+        _wiped(settings, stopping)
+    return 0
+
+
+def _serve(settings: KioskSettings, trust: TrustFile, orders: StandingOrders, stopping: threading.Event) -> None:
+    """Serve people until stopped, or until there are new orders."""
     clock = SystemClock()
     signer = read_signer(Path(settings.signing_key))
     outbox = Outbox.open(settings.outbox_file, Limits(**msgspec.structs.asdict(settings.outbox)))
     try:
         parts = open_parts(settings)
-        reporter = Reporter(settings, clock, signer, TrustFile(settings.trust, settings.bundle_floor), outbox)
+        reporter = Reporter(settings, clock, signer, trust, outbox)
         display = _open_display(settings, clock, reporter)
         shown = () if display is None else (display,)
         parts = replace(parts, presenters=(*parts.presenters, *shown))
         darkroom = Darkroom(clock, parts.open_camera, lambda: _open_finder(settings), shown)
         health = HealthFile(settings.health_file, signer, clock)
-        kiosk = Kiosk(settings, clock, parts, darkroom, reporter, outbox, health, display)
+        renewal = SigningRenewal(settings, signer, trust.root)
+        kiosk = Kiosk(settings, clock, parts, darkroom, reporter, outbox, health, orders, renewal, display)
 
-        def stop(_number: int, _frame: FrameType | None) -> None:
-            kiosk.stop()
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
+        _end_by_signals(stopping, kiosk.stop)
         kiosk.run(SystemdWatchdog())
     finally:
         outbox.close()
-    return 0
+
+
+def _wiped(settings: KioskSettings, stopping: threading.Event) -> None:
+    """Erase the signing key, and wait to be switched off. What waits in the outbox is sealed, and stays."""
+    key = Path(settings.signing_key)
+    gone = [certificates.erase(path) for path in (key, certificates.next_to(key))]
+    emit("wiped", program="kiosk", erased=all(gone))
+    while not stopping.wait(_LONGEST_WAIT_S):
+        SystemdWatchdog().beat("wiped")
 
 
 def _check(settings: KioskSettings) -> int:

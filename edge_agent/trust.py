@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.errors import SettingsError
+from edge_agent.errors import SettingsError, WireError
 from edge_agent.files import write_whole
 from edge_agent.wire import bundle
 
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 class TrustFile:
     """A bundle's file, verified under the fleet's root whenever it changes. An older version is never taken up.
 
-    `floor` is a file of the caller's own that keeps the highest version ever taken up, so that an old bundle can't come
-    back with a restart: it may name somebody who was let go.
+    `delivered` is where orders leave newer bundles: the newest of both counts. `floor` is a file of the caller's own
+    that keeps the highest version ever taken up, so that an old bundle can't come back with a restart: it may name
+    somebody who was let go.
     """
 
-    def __init__(self, settings: Trust, floor: Path | None = None) -> None:
+    def __init__(self, settings: Trust, floor: Path | None = None, delivered: Path | None = None) -> None:
         self._path = Path(settings.bundle)
-        self._root = read_root(Path(settings.root))
+        self._delivered = delivered
+        self.root = read_root(Path(settings.root))
         self._floor = floor
         self._seen = self._stamp()
         self._bundle = self._take_up(_read_floor(floor))
@@ -37,11 +40,21 @@ class TrustFile:
         return self._bundle
 
     def _take_up(self, at_least: int) -> TrustedBundle:
-        taken = bundle.trust(self._read(), self._root, at_least=at_least)
+        taken = self._newest(at_least)
         version = taken.content.version
         if self._floor is not None and version > _read_floor(self._floor):
             write_whole(self._floor, f"{version}\n".encode(), replace=True)
         return taken
+
+    def _newest(self, at_least: int) -> TrustedBundle:
+        """Give the delivered bundle where it is the newer one; what does not hold there is as if it were not."""
+        with contextlib.suppress(OSError, WireError):
+            if self._delivered is not None:
+                delivered = bundle.trust(self._delivered.read_bytes(), self.root, at_least=at_least)
+                with contextlib.suppress(SettingsError, WireError):
+                    return bundle.trust(self._read(), self.root, at_least=delivered.content.version + 1)
+                return delivered
+        return bundle.trust(self._read(), self.root, at_least=at_least)
 
     def _read(self) -> bytes:
         try:
@@ -49,12 +62,17 @@ class TrustFile:
         except OSError as fault:
             raise self._unreadable(fault) from fault
 
-    def _stamp(self) -> tuple[int, int]:
+    def _stamp(self) -> tuple[int, ...]:
         try:
             facts = self._path.stat()
         except OSError as fault:
             raise self._unreadable(fault) from fault
-        return facts.st_ino, facts.st_mtime_ns
+        stamp = (facts.st_ino, facts.st_mtime_ns)
+        with contextlib.suppress(OSError):
+            if self._delivered is not None:
+                delivered = self._delivered.stat()
+                return (*stamp, delivered.st_ino, delivered.st_mtime_ns)
+        return stamp
 
     def _unreadable(self, fault: OSError) -> SettingsError:
         return SettingsError(

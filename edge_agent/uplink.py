@@ -25,7 +25,7 @@ from edge_agent.mqtt import (
     properties,
     tls_context,
 )
-from edge_agent.wire.topics import Address, Channel
+from edge_agent.wire.topics import Address, Channel, Door, door
 
 if TYPE_CHECKING:
     from paho.mqtt.client import ConnectFlags, DisconnectFlags
@@ -78,7 +78,7 @@ class Acknowledged:
 class Arrived:
     """Bytes came down a channel. Nothing of them is believed yet."""
 
-    channel: Channel
+    channel: Channel | Door
     payload: bytes
 
 
@@ -96,11 +96,20 @@ class Uplink:
         self._link = link
         self._address = address
         self._will = will
+        self._ears: dict[str, Channel | Door] = {
+            address.topic(Channel.RECEIPTS): Channel.RECEIPTS,
+            address.topic(Channel.ORDERS): Channel.ORDERS,
+            door(address.fleet, address.kiosk, Door.REPLY): Door.REPLY,
+        }
         self._turn = 0
         self._client: Client | None = None
         self._reached: queue.SimpleQueue[Client | Lost] = queue.SimpleQueue()
         self._events: list[Event] = []
         self._on_the_wire: dict[int, bytes] = {}  # packet id -> record id
+
+    def use(self, link: Link) -> None:
+        """Be who this link says, from the next connection on."""
+        self._link = link
 
     def connect(self) -> None:
         """Begin to connect to the next address; Connected or Lost follows.
@@ -123,7 +132,7 @@ class Uplink:
 
     def publish_record(self, record_id: bytes, sealed: bytes) -> bool:
         """Hand a record to the connection; its Acknowledged follows. False when the connection is going down."""
-        packet_id = self._publish(Channel.RECORDS, sealed)
+        packet_id = self._publish(self._address.topic(Channel.RECORDS), sealed)
         if packet_id is None:
             return False
         self._on_the_wire[packet_id] = record_id
@@ -131,7 +140,11 @@ class Uplink:
 
     def publish_status(self, status: bytes) -> None:
         """Send a status message; nobody waits for its acknowledgement."""
-        self._publish(Channel.STATUS, status)
+        self._publish(self._address.topic(Channel.STATUS), status)
+
+    def publish_request(self, request: bytes) -> None:
+        """Ask the office for new certificates; its answer may arrive later."""
+        self._publish(door(self._address.fleet, self._address.kiosk, Door.REQUEST), request)
 
     def close(self) -> None:
         """Say goodbye (the will stays unsaid) and let go. Takes at most a second."""
@@ -143,6 +156,7 @@ class Uplink:
         while self._client is client and time.monotonic() < gone_at:
             self._loop(client, _GRACE_S / 10)
         self._client = None
+        self._events = [event for event in self._events if not isinstance(event, Lost)]  # a goodbye of ours is no loss
 
     # -- Inside --------------------------------------------------------------------------------------------------------
 
@@ -205,10 +219,10 @@ class Uplink:
             self._client = None
             self._events.append(Lost(reason, final=final))
 
-    def _publish(self, channel: Channel, payload: bytes) -> int | None:
+    def _publish(self, topic: str, payload: bytes) -> int | None:
         if self._client is None:
             return None
-        info = self._client.publish(self._address.topic(channel), payload, qos=1, properties=_ABOUT_A_PUBLISH)
+        info = self._client.publish(topic, payload, qos=1, properties=_ABOUT_A_PUBLISH)
         return info.mid if info.rc is MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
     # -- paho's callbacks, all within its `loop` and `publish` ---------------------------------------------------------
@@ -222,14 +236,14 @@ class Uplink:
             self._lose("the broker carries QoS 0 only, which loses records", final=True)
         else:
             client.user_data_set(properties)
-            client.subscribe(self._address.topic(Channel.RECEIPTS), qos=1)
+            client.subscribe([(topic, 1) for topic in self._ears])
 
     def _on_subscribe(
         self, _client: Client, data: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
     ) -> None:
         refused = [reason for reason in reasons if reason.value != GRANTED_QOS_1]
         if refused:
-            self._lose(f"the broker denies us our receipts: {refused[0]}")
+            self._lose(f"the broker denies us receipts or orders: {refused[0]}")
             return
         receive_maximum = getattr(data, "ReceiveMaximum", DEFAULT_RECEIVE_MAXIMUM)
         self._events.append(Connected(receive_maximum, getattr(data, "MaximumPacketSize", None)))
@@ -242,8 +256,9 @@ class Uplink:
             self._events.append(Acknowledged(record_id, reason.value))
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        if message.topic == self._address.topic(Channel.RECEIPTS):
-            self._events.append(Arrived(Channel.RECEIPTS, bytes(message.payload)))
+        channel = self._ears.get(message.topic)
+        if channel is not None:
+            self._events.append(Arrived(channel, bytes(message.payload)))
 
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None

@@ -1,27 +1,38 @@
-"""The commands of a kiosk's life: add, card, certify, list, revoke."""
+"""The commands of a kiosk's life: add, card, certify, list, order, revoke, replace."""
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from edge_agent.errors import LocalError
-from provisioning.fleet import FleetError, Hardware, Network
-from provisioning.intentions import kiosk_plan
-from provisioning.terminal import confirm_name, errors_in_words, passphrase, say, table, tell
-from provisioning.words import card_written, enrolled, revoked, until, will_revoke
+from edge_agent.errors import BrokerError, LocalError
+from edge_agent.wire.orders import Mode
+from provisioning import revocation
+from provisioning.fleet import Hardware, Network, with_orders
+from provisioning.fleet_view import SILENT_AFTER_S, plain, rows
+from provisioning.front_desk import FrontDesk
+from provisioning.intentions import kiosk_plan, ordered_settings
+from provisioning.office_link import OfficeLink
+from provisioning.terminal import confirm, confirm_name, errors_in_words, passphrase, say, table, tell
+from provisioning.words import card_written, enrolled, moment, orders_change, revoked, until, will_revoke
 
 if TYPE_CHECKING:
-    from provisioning.office import Office
+    from provisioning.fleet_view import Row, View
+    from provisioning.office import Keys, Office
 
 Id = Annotated[str, typer.Argument(help="The kiosk's id.")]
 OfficePassphrase = Annotated[
     Path | None, typer.Option("--passphrase-file", help="For scripts: a file (0600) with the office's passphrase.")
 ]
+OrderedMode = Annotated[Mode | None, typer.Option("--mode", help="serve, or pause: take no reports.")]
 Card = Annotated[Path, typer.Option("--out", help="New folder for the card's files, or a new file NAME.zip.")]
 _OFFICE: Final = "the office"
+_PATIENCE_S: Final = 20.0
+_TEND_S: Final = 0.2
 
 
 def join(app: typer.Typer) -> None:
@@ -30,7 +41,9 @@ def join(app: typer.Typer) -> None:
     app.command()(card)
     app.command()(certify)
     app.command("list")(list_kiosks)
+    app.command()(order)
     app.command()(revoke)
+    app.command()(replace)
 
 
 def add(
@@ -104,19 +117,49 @@ def certify(
         tell(enrolled(str(out), office.directory.to_copy))
 
 
-def list_kiosks(context: typer.Context) -> None:
-    """List the kiosks, those first that need a person."""
+def list_kiosks(
+    context: typer.Context,
+    ask: Annotated[bool, typer.Option("--ask", help="Ask the intakes how they fare now.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")] = False,
+    passphrase_file: OfficePassphrase = None,
+) -> None:
+    """List the kiosks, those first that need a person, with how they last fared."""
     office: Office = context.obj
     with errors_in_words():
         state = office.state()
         if not state.kiosks:
             say("There is no kiosk yet. Next: `homeward-fleet add`.")
             return
-        rows = [
-            [kiosk.plan.id, condition, until(condition, kiosk), kiosk.plan.site.name, kiosk.plan.site.area]
-            for condition, kiosk in state.by_need(office.now)
-        ]
-        table(["kiosk", "state", "", "place", "area"], rows)
+        view = _ask(office, office.keys(passphrase(passphrase_file, _OFFICE))) if ask else office.rolls.read()
+        shown = rows(state, view, office.now)
+        if as_json:
+            for row in shown:
+                typer.echo(json.dumps(plain(row)))
+            return
+        table(["kiosk", "state", "heard", "waiting", "", "place", "area"], [_line(row, office.now) for row in shown])
+        say(f"As of {moment(view.at)}." if view else "Nobody has asked the intakes yet: `homeward-fleet list --ask`.")
+
+
+def _ask(office: Office, keys: Keys) -> View | None:
+    state = office.state()
+    with OfficeLink(keys.authority, state.fleet, state.brokers, office.time) as link:
+        desk = FrontDesk(office.later, keys, link)
+        before = desk.view
+        if not desk.ask():
+            raise LocalError("no intake listens", next_step="Look at the intake: `homeward-intake check`.")
+        given_up_at = time.monotonic() + _PATIENCE_S
+        while desk.view is before and time.monotonic() < given_up_at:
+            desk.tend(_TEND_S)
+    return desk.view
+
+
+def _line(row: Row, now: int) -> list[str]:
+    seen = row.seen
+    heard = "" if seen is None else "online" if seen.online and now - seen.at < SILENT_AFTER_S else moment(seen.at)
+    waiting = "" if seen is None else str(seen.backlog)
+    said = "; ".join(words for _, words in row.needs) or until(row.condition, row.kiosk)
+    site = row.kiosk.plan.site
+    return [row.kiosk.plan.id, row.condition, heard, waiting, said, site.name, site.area]
 
 
 def revoke(
@@ -128,22 +171,77 @@ def revoke(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Take a kiosk out of service for good: stolen, lost, or worn out."""
+    """Take a kiosk out of service for good: stolen, lost, or worn out. Again, to do what was left of it."""
     office: Office = context.obj
     with errors_in_words():
         state = office.state()
         known = state.kiosk(kiosk)
-        if known.revoked_at is not None:
-            raise FleetError(f"kiosk {kiosk} was revoked already", next_step="See `homeward-fleet audit`.")
         say(f"{kiosk}, {known.plan.site.name}: {state.condition(known, office.now)}")
-        for line in will_revoke(state):
+        for line in will_revoke(state) if known.revoked_at is None else []:
             say(f"  {line}")
         if dry_run:
             say("Nothing was changed.")
             return
         confirm_name(kiosk, typed)
-        office.revoke(kiosk, office.keys(passphrase(passphrase_file, _OFFICE)))
+        steps = revocation.revoke(office, kiosk, office.keys(passphrase(passphrase_file, _OFFICE)))
+        table(["", "step", "what is known"], [["done" if s.done else "NOT YET", s.what, s.known] for s in steps])
         tell(revoked(kiosk, office.directory.to_copy))
+
+
+def replace(
+    context: typer.Context,
+    kiosk: Id,
+    successor: Annotated[str, typer.Argument(help="The new kiosk's id.")],
+    out: Card,
+    label: Annotated[Path | None, typer.Option("--label", help="The label to print; ID-label.pdf otherwise.")] = None,
+    passphrase_file: OfficePassphrase = None,
+) -> None:
+    """Add a successor of a revoked kiosk: the same place, languages and hardware under a new id."""
+    office: Office = context.obj
+    with errors_in_words():
+        printed = label or out.with_name(f"{successor}-label.pdf")
+        claim = office.replace(kiosk, successor, office.keys(passphrase(passphrase_file, _OFFICE)), out, printed)
+        say(f"Kiosk {successor} is added in the place of {kiosk}. Label: {printed}")
+        tell(card_written(str(out), claim))
+
+
+def order(
+    context: typer.Context,
+    kiosks: Annotated[list[str] | None, typer.Argument(help="The kiosks' ids; all in service otherwise.")] = None,
+    mode: OrderedMode = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting of kiosk.toml; repeatable.")
+    ] = None,
+    unset: Annotated[
+        list[str] | None, typer.Option("--unset", metavar="NAME", help="Back to what the card says; repeatable.")
+    ] = None,
+    sure: Annotated[bool, typer.Option("--yes", help="For scripts: don't ask.")] = False,
+    passphrase_file: OfficePassphrase = None,
+) -> None:
+    """Order kiosks otherwise: signed, with a version, and shown before it is sent. They say when they run it."""
+    office: Office = context.obj
+    with errors_in_words():
+        state = office.state()
+        chosen = kiosks or state.in_service
+        changes = ordered_settings(settings or [], unset or [])
+        if mode is None and not changes:
+            raise LocalError("there is nothing to order", next_step="Give --mode, --set or --unset.")
+        after = with_orders(state, chosen, now=office.now, mode=mode, changes=changes)
+        for name in chosen:
+            say(f"{name}:")
+            for sign, line in orders_change(state.kiosk(name).orders, after.kiosk(name).orders):
+                say(f"  {sign} {line}")
+        confirm("Order this?", sure=sure)
+        keys = office.keys(passphrase(passphrase_file, _OFFICE))
+        letters = office.order(chosen, keys, mode=mode, changes=changes)
+        try:
+            with OfficeLink(keys.authority, state.fleet, state.brokers, office.time) as link:
+                heard = sum(link.send(letters))
+        except BrokerError as fault:
+            say(f"Ordered, and not sent yet: {fault.what}")
+            return
+        say(f"Ordered; {heard} of {len(letters)} hear it now. The others get it when the office hears of them:")
+        say("`homeward-fleet list --ask` says which version each kiosk runs.")
 
 
 def _read(path: Path) -> bytes:

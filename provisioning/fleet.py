@@ -18,11 +18,12 @@ from msgspec.structs import replace
 from edge_agent.errors import LocalError, MalformedError
 from edge_agent.wire import bundle, cose, registry
 from edge_agent.wire.documents import from_cbor
+from edge_agent.wire.orders import SETTINGS, Mode, Orders
 from edge_agent.wire.topics import Id, check_id
 from provisioning.audit import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from edge_agent.wire.bundle import Bundle, Recipient, TrustedBundle
     from edge_agent.wire.consent import Controller
@@ -132,6 +133,16 @@ class Claim(Part, frozen=True, kw_only=True):
         return self.used_at is None or (bool(self.request) and now - self.used_at < CLAIM_GRACE)
 
 
+class Standing(Part, frozen=True, kw_only=True):
+    """The orders that one kiosk has from the fleet; `bundle` is the version that goes along."""
+
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    issued_at: Seconds
+    mode: Mode = Mode.SERVE
+    settings: dict[str, str | int | float | bool] = {}
+    bundle: int
+
+
 class Kiosk(Part, frozen=True, kw_only=True):
     """One kiosk, from the day it is added."""
 
@@ -141,6 +152,8 @@ class Kiosk(Part, frozen=True, kw_only=True):
     certificates: list[Certificate] = []  # all that name it or its earlier claims
     signing: Certificate | None = None  # of its signing key; none when it was enrolled by hand
     revoked_at: Seconds | None = None
+    orders: Standing | None = None
+    successor_of: str = ""
 
 
 class Condition(StrEnum):
@@ -167,6 +180,7 @@ class State(Part, frozen=True, kw_only=True):
     backup_proven: bool = False
     intakes: list[Id] = []
     kiosks: list[Kiosk] = []
+    broker_files: str = ""  # the folder of a mosquitto on this very computer
 
     @property
     def trusted(self) -> TrustedBundle:
@@ -316,7 +330,14 @@ def with_recipients(state: State, recipients: Sequence[Recipient], root: Signer,
         expires_at=max(now + days * DAY, content.expires_at),
         recipients=list(recipients),
     )
-    return replace(state, bundle=bundle.sign(successor, root))
+    return _with_bundle(state, successor, root, now)
+
+
+def _with_bundle(state: State, successor: Bundle, root: Signer, now: int) -> State:
+    """Put a bundle in force, and into the orders of every kiosk that is not revoked."""
+    bundled = replace(state, bundle=bundle.sign(successor, root))
+    kiosks = [k if k.revoked_at is not None else _ordered(k, successor.version, now) for k in state.kiosks]
+    return replace(bundled, kiosks=kiosks)
 
 
 def check_new(state: State, plan: Plan) -> None:
@@ -340,10 +361,11 @@ def check_name(name: str, *, taken: Sequence[str]) -> None:
         raise FleetError(f"the name {name} is kept for something else", next_step="Choose another.")
 
 
-def with_kiosk(state: State, plan: Plan, claim: Claim, *, now: int) -> State:
+def with_kiosk(state: State, plan: Plan, claim: Claim, *, now: int, successor_of: str = "") -> State:
     """Add a kiosk that waits for its first boot. Raises FleetError."""
     check_new(state, plan)
-    return replace(state, kiosks=[*state.kiosks, Kiosk(plan=plan, added_at=now, claim=claim)])
+    added = Kiosk(plan=plan, added_at=now, claim=claim, successor_of=successor_of)
+    return replace(state, kiosks=[*state.kiosks, added])
 
 
 def with_claim(state: State, kiosk: str, claim: Claim) -> State:
@@ -372,6 +394,7 @@ class Enrolled:
     tls: Certificate
     signing: Certificate | None = None
     request: str = ""
+    renewal: bool = False
 
 
 def with_all_enrolled(state: State, enrolled: Sequence[Enrolled], orders: Signer, *, now: int) -> State:
@@ -390,6 +413,9 @@ def _enrolled(state: State, known: Kiosk, one: Enrolled, keys: dict[bytes, regis
     certified = replace(known, certificates=[*known.certificates, one.tls], signing=one.signing or known.signing)
     holder = keys.get(one.key)
     if holder is not None and holder.kiosk == one.kiosk and known.revoked_at is None:
+        return certified
+    if one.renewal and holder is None and known.revoked_at is None:  # its old key speaks for it
+        keys[one.key] = registry.RegisteredKey(kiosk=one.kiosk, key=one.key)
         return certified
     check_waiting(state, one.kiosk)
     if known.claim.used_at is not None:
@@ -413,6 +439,89 @@ def with_enrolled(state: State, one: Enrolled, orders: Signer, *, now: int) -> S
     return with_all_enrolled(state, [one], orders, now=now)
 
 
+# -- Orders ------------------------------------------------------------------------------------------------------------
+
+
+def with_orders(
+    state: State,
+    kiosks: Sequence[str],
+    *,
+    now: int,
+    mode: Mode | None = None,
+    changes: Mapping[str, str | float | None] | None = None,
+) -> State:
+    """Order kiosks otherwise: another mode, settings changed, or (None) back to what their card says.
+
+    Raises FleetError for a setting that orders can't change, a value of another kind, or a revoked kiosk.
+    """
+    for name, value in (changes or {}).items():
+        _check_setting(name, value)
+    bundled = state.trusted.content.version
+    chosen = set(kiosks)
+    for name in kiosks:
+        if state.kiosk(name).revoked_at is not None:
+            raise FleetError(f"kiosk {name} was revoked: it takes no orders", next_step="Leave it out.")
+    if mode is Mode.WIPE:
+        raise FleetError("only a revoked kiosk is wiped", next_step="Revoke it: `homeward-fleet revoke ID`.")
+    ordered = [
+        _ordered(k, bundled, now, mode=mode, changes=changes) if k.plan.id in chosen else k for k in state.kiosks
+    ]
+    return replace(state, kiosks=ordered)
+
+
+def _check_setting(name: str, value: str | float | None) -> None:
+    kind = SETTINGS.get(name)
+    if kind is None:
+        raise FleetError(
+            f"{name} is no setting that orders can change", next_step="These can: " + ", ".join(SETTINGS) + "."
+        )
+    fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if value is not None and not (fits or (kind is float and type(value) is int)):
+        raise FleetError(f"{name} takes no {value!r}", next_step=f"Give it as {kind.__name__}.")
+
+
+def _ordered(
+    kiosk: Kiosk,
+    bundled: int,
+    now: int,
+    *,
+    mode: Mode | None = None,
+    changes: Mapping[str, str | float | None] | None = None,
+) -> Kiosk:
+    before = kiosk.orders or Standing(version=1, issued_at=now, bundle=bundled)
+    settings = {**before.settings, **(changes or {})}
+    kept = {
+        name: float(value) if SETTINGS[name] is float else value
+        for name, value in settings.items()
+        if value is not None
+    }
+    return replace(
+        kiosk,
+        orders=Standing(
+            version=before.version + 1 if kiosk.orders else 1,
+            issued_at=max(now, before.issued_at),
+            mode=mode or before.mode,
+            settings=kept,
+            bundle=bundled,
+        ),
+    )
+
+
+def orders_for(state: State, kiosk: Kiosk) -> Orders | None:
+    """Give the orders of a kiosk as they are signed and sent; None when it has none."""
+    if kiosk.orders is None:
+        return None
+    return Orders(
+        fleet=state.fleet,
+        kiosk=kiosk.plan.id,
+        version=kiosk.orders.version,
+        issued_at=kiosk.orders.issued_at,
+        mode=kiosk.orders.mode,
+        settings=kiosk.orders.settings,
+        bundle=state.bundle,
+    )
+
+
 def with_revoked(state: State, kiosk: str, orders: Signer, *, now: int) -> State:
     """Take a kiosk out of service, for good. Raises FleetError when it is already."""
     known = state.kiosk(kiosk)
@@ -422,7 +531,8 @@ def with_revoked(state: State, kiosk: str, orders: Signer, *, now: int) -> State
         replace(entry, revoked_at=now) if entry.kiosk == kiosk and entry.revoked_at is None else entry
         for entry in state.registered.keys
     ]
-    return _with(_register(state, entries, orders, now), replace(known, revoked_at=now))
+    last = _ordered(known, state.trusted.content.version, now, mode=Mode.WIPE)
+    return _with(_register(state, entries, orders, now), replace(last, revoked_at=now))
 
 
 def revoked_certificates(state: State, now: int) -> dict[str, int]:

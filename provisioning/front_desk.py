@@ -9,14 +9,17 @@ import collections
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from edge_agent.errors import MalformedError
-from edge_agent.wire.topics import Door, door, parse_door
+from edge_agent.errors import MalformedError, WireError
+from edge_agent.wire import roll
+from edge_agent.wire.topics import Desk, Door, desk, door, parse_door
 from provisioning.enrolment import RefusedError
+from provisioning.fleet_view import View, lags, read
 from provisioning.office_link import Letter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from edge_agent.wire.roll import Roll
     from provisioning.enrolment import Applicant
     from provisioning.office import Keys, Office
     from provisioning.office_link import OfficeLink
@@ -43,6 +46,8 @@ class FrontDesk:
         self._link = link
         self._fleet = office().state().fleet
         self._pending: dict[bytes, Applicant] = {}
+        self._gathering: dict[int, dict[int, Roll]] = {}
+        self.view = office().rolls.read()
         self.refused: collections.deque[Turned] = collections.deque(maxlen=_REFUSED_KEPT)
         self.renewed: list[str] = []
 
@@ -54,11 +59,27 @@ class FrontDesk:
     def tend(self, seconds: float) -> None:
         """Listen for at most so long, and do what needs nobody. Raises LocalError."""
         for heard in self._link.wait(seconds):
+            if heard.topic == desk(self._fleet, Desk.ROLL):
+                self._gather(heard.payload)
+                continue
             try:
                 name = parse_door(heard.topic, self._fleet)
             except MalformedError:
                 continue
             self._hear(name, heard.payload)
+
+    def ask(self) -> bool:
+        """Ask the intakes how the kiosks fare; `view` is new once they answered. Say whether one listens."""
+        return self._link.send([Letter(desk(self._fleet, Desk.ASK), b"")])[0]
+
+    def tell_intakes(self) -> bool:
+        """Send the bundle and the registry in force to the intakes; say whether one listens."""
+        office = self._office()
+        return all(self._link.send(office.trust_letters(office.state())))
+
+    def send(self, letters: Sequence[Letter]) -> list[bool]:
+        """Send orders; say of each whether its kiosk hears. One that does not gets them when it is heard again."""
+        return self._link.send(letters)
 
     def approve(self, applicants: Sequence[Applicant]) -> list[bool]:
         """Enrol those whose six words were compared, in one act; say of each whether the answer reached its kiosk.
@@ -66,6 +87,7 @@ class FrontDesk:
         Where it did not, the kiosk asks again and is answered. Raises FleetError; then none is enrolled.
         """
         replies = self._office().approve(applicants, self._keys)
+        self.tell_intakes()
         for applicant in applicants:
             self._pending.pop(applicant.sha256, None)
         return self._answer([applicant.name for applicant in applicants], replies)
@@ -85,7 +107,9 @@ class FrontDesk:
                 self._turn_away(office, name, raw, fault)
             return
         if applicant.renewal or applicant.again:
-            self._answer([name], office.approve([applicant], self._keys))
+            replies = office.approve([applicant], self._keys)
+            self.tell_intakes()
+            self._answer([name], replies)
             self.renewed.append(applicant.kiosk)
         else:
             self._pending.setdefault(applicant.sha256, applicant)
@@ -94,6 +118,27 @@ class FrontDesk:
         if not any((turned.name, turned.fault.what) == (name, fault.what) for turned in self.refused):
             self.refused.append(Turned(office.now, name, fault))
         self._answer([name], [office.turn_away(name, raw, fault.reason, self._keys)])
+
+    def _gather(self, payload: bytes) -> None:
+        """Take a part of the roll; when all are there, keep the view, and send orders to whoever runs older ones."""
+        office = self._office()
+        state = office.state()
+        try:
+            part = roll.trust(payload, state.trusted)
+        except WireError:
+            return
+        parts = self._gathering.setdefault(part.at, {})
+        parts[part.part] = part
+        if part.fleet != self._fleet or len(parts) < part.parts:
+            return
+        self._gathering.clear()
+        entries = [entry for number in sorted(parts) for entry in parts[number].kiosks]
+        self.view = View(at=part.at, seen=read(entries, state))
+        office.rolls.write(self.view)
+        seen = {one.kiosk: one for one in self.view.seen}
+        late = [k.plan.id for k in state.kiosks if k.plan.id in seen and lags(k, seen[k.plan.id])]
+        if late:
+            self._link.send(office.orders(state, late, self._keys))
 
     def _answer(self, names: Sequence[str], replies: Sequence[bytes]) -> list[bool]:
         letters = [

@@ -9,6 +9,7 @@ import msgspec
 from edge_agent.errors import LocalError
 from edge_agent.mqtt import split_address
 from edge_agent.wire.bundle import Holder
+from edge_agent.wire.orders import SETTINGS
 from provisioning.fleet import Plan
 from provisioning.office import recipient
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from edge_agent.wire.bundle import Recipient
 
 _LONGEST_LINE: Final = 200  # the wire's own bound
+_BOOLEANS: Final = {"true": True, "yes": True, "false": False, "no": False}
 _ID: Final = "lower-case letters, digits and hyphens, at most 32, such as urumqi-station-1"
 _HOW: Final = {
     "id": f"the kiosk's name must be {_ID}",
@@ -39,6 +41,23 @@ def kiosk_plan(values: Mapping[str, object]) -> Plan:
         what, _, at = str(fault).partition(" - at `$")
         where = at.strip("`.").partition("[")[0]
         raise LocalError(_HOW.get(where, what), next_step="Correct that, and try again.") from None
+
+
+def ordered_settings(given: Sequence[str], taken_back: Sequence[str]) -> dict[str, str | float | None]:
+    """Read NAME=VALUE and NAME; each value becomes what its setting takes. Raises LocalError."""
+    changes: dict[str, str | float | None] = dict.fromkeys(taken_back)
+    for text in given:
+        name, equals, value = text.partition("=")
+        kind = SETTINGS.get(name.strip())
+        if not equals or kind is None:
+            raise LocalError(
+                f"{text!r} orders nothing", next_step="Write NAME=VALUE; these can be: " + ", ".join(SETTINGS)
+            )
+        try:
+            changes[name.strip()] = _BOOLEANS[value.strip().lower()] if kind is bool else kind(value.strip())
+        except (ValueError, KeyError):
+            raise LocalError(f"{name} takes no {value!r}", next_step=f"Give it as {kind.__name__}.") from None
+    return changes
 
 
 def one_line(text: str) -> str:

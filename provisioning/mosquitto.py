@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAX_PACKET_BYTES: Final = 160 * 1024  # a record of 128 KiB with its topic and properties
 MAX_QUEUED_BYTES: Final = 256 * 1024 * 1024  # for an intake that is away; past it kiosks simply send again
 SESSION_DAYS: Final = 14
+PID_FILE: Final = "data/mosquitto.pid"
 _DOORS: Final = {"write": Door.REQUEST, "read": Door.REPLY}
 
 
@@ -48,6 +49,7 @@ def settings(broker: Broker) -> str:
         "allow_anonymous false",
         f"acl_file {here / 'acl'}",
         *([f"crlfile {here / 'crl.pem'}"] if broker.crl else []),
+        f"pid_file {here / PID_FILE}",
         "persistence true",
         f"persistence_location {here / 'data'}/",
         "autosave_interval 1",

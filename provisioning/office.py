@@ -17,24 +17,36 @@ from msgspec.structs import replace
 
 from edge_agent.errors import LocalError, MalformedError
 from edge_agent.files import OWNER_ONLY, read_private, write_whole
-from edge_agent.wire import bundle, enrolment, registry
+from edge_agent.wire import bundle, enrolment, orders, registry, roll
 from edge_agent.wire.bundle import Recipient
 from edge_agent.wire.keys import RecipientPublicKey, SoftwareSigner, kid
+from edge_agent.wire.roll import What
+from edge_agent.wire.topics import Address, Channel, Desk, desk
 from provisioning import audit, backup, card, fleet, handout, keyring, printing
-from provisioning.certificates import Authority, Identity, certificate_der, private_pem, requested_key
+from provisioning.certificates import (
+    DEVICE_LIFETIME,
+    Authority,
+    Identity,
+    certificate_der,
+    private_pem,
+    requested_key,
+)
 from provisioning.enrolment import Applicant, judge, no
 from provisioning.fleet import Certificate, Claim, Enrolled, FleetError, State
+from provisioning.fleet_view import RollFile
 from provisioning.handout import File, text
 from provisioning.keyring import OfficeKey, Purpose
+from provisioning.office_link import Letter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric import ec
 
     from edge_agent.wire.bundle import Holder
     from edge_agent.wire.consent import Controller
+    from edge_agent.wire.orders import Mode
     from provisioning.backup import Split
     from provisioning.fleet import Plan
     from provisioning.fleet_directory import Act, FleetDirectory
@@ -95,6 +107,11 @@ class Office:
     def time(self) -> dt.datetime:
         """The time as certificates want it."""
         return dt.datetime.fromtimestamp(self.now, dt.UTC)
+
+    @property
+    def rolls(self) -> RollFile:
+        """Where the fleet's view is kept."""
+        return RollFile(self.directory.path / "roll.json")
 
     def state(self) -> State:
         """Give the fleet as it stands."""
@@ -247,14 +264,15 @@ class Office:
 
     # -- Kiosks --------------------------------------------------------------------------------------------------------
 
-    def add(self, plan: Plan, keys: Keys, out: Path, label: Path) -> Claim:
+    def add(self, plan: Plan, keys: Keys, out: Path, label: Path, *, successor_of: str = "") -> Claim:
         """Add a kiosk: its card bundle (a folder, or a zip by its name) and the label to print. Return its claim."""
         with self._act() as act:
             fleet.check_new(act.state, plan)
             claim, files = self._card(act.state, plan, keys)
             with _placed(out, files), _placed(label, self._label(act.state, plan)):
-                state = fleet.with_kiosk(act.state, plan, claim, now=self.now)
-                act.commit(state, "add", {"kiosk": plan.id, "claim": claim.id, "site": plan.site.name})
+                state = fleet.with_kiosk(act.state, plan, claim, now=self.now, successor_of=successor_of)
+                facts: dict[str, audit.Fact] = {"kiosk": plan.id, "claim": claim.id, "site": plan.site.name}
+                act.commit(state, "add", facts | ({"successor of": successor_of} if successor_of else {}))
         return claim
 
     def label(self, kiosk: str) -> bytes:
@@ -313,13 +331,14 @@ class Office:
     def _certify(self, applicant: Applicant, keys: Keys) -> tuple[Enrolled, bytes, bytes]:
         """Make both certificates of an applicant: what the fleet keeps of it, and the two in DER."""
         signing = keys.authority.certify_signing(applicant.kiosk, applicant.signing, self.time)
-        tls = keys.authority.certify(applicant.kiosk, applicant.tls, self.time)
+        tls = keys.authority.certify(applicant.kiosk, applicant.tls, self.time, DEVICE_LIFETIME)
         enrolled = Enrolled(
             applicant.kiosk,
             _point(applicant.signing),
             _certificate(tls),
             _certificate(signing),
             "" if applicant.renewal else applicant.sha256.hex(),
+            applicant.renewal,
         )
         return enrolled, certificate_der(signing), certificate_der(tls)
 
@@ -334,6 +353,49 @@ class Office:
             tls=tls,
         )
         return enrolment.sign_reply(reply, keys.orders)
+
+    def order(
+        self,
+        kiosks: Sequence[str],
+        keys: Keys,
+        *,
+        mode: Mode | None = None,
+        changes: Mapping[str, str | float | None] | None = None,
+    ) -> list[Letter]:
+        """Order kiosks otherwise; return the signed orders to send. Raises FleetError; then nothing was ordered."""
+        with self._act() as act:
+            state = fleet.with_orders(act.state, kiosks, now=self.now, mode=mode, changes=changes)
+            facts: dict[str, audit.Fact] = {
+                "kiosks": list(kiosks),
+                "mode": str(mode or "as before"),
+                "settings": [f"{name} = {value}" for name, value in (changes or {}).items()],
+            }
+            return self.orders(act.commit(state, "order", facts), kiosks, keys)
+
+    def orders(self, state: State, kiosks: Sequence[str], keys: Keys) -> list[Letter]:
+        """Sign the orders that stand for these kiosks, those that have any, as they are sent."""
+        chosen = set(kiosks)
+        standing = [fleet.orders_for(state, known) for known in state.kiosks if known.plan.id in chosen]
+        return [
+            Letter(Address(state.fleet, one.kiosk).topic(Channel.ORDERS), orders.sign(one, keys.orders))
+            for one in standing
+            if one is not None
+        ]
+
+    def trust_letters(self, state: State) -> list[Letter]:
+        """Give the bundle and the registry in force as they are sent to the intakes."""
+        parts = roll.split(What.BUNDLE, state.trusted.content.version, state.bundle)
+        parts += roll.split(What.REGISTRY, state.registered.version, state.registry)
+        return [Letter(desk(state.fleet, Desk.TRUST), part) for part in parts]
+
+    def replace(self, kiosk: str, successor: str, keys: Keys, out: Path, label: Path) -> Claim:
+        """Add a kiosk in a revoked one's place: the same site, languages and hardware under a new id."""
+        known = self.state().kiosk(kiosk)
+        if known.revoked_at is None:
+            raise FleetError(
+                f"kiosk {kiosk} is not revoked", next_step=f"First: `homeward-fleet revoke {kiosk}`, then again."
+            )
+        return self.add(replace(known.plan, id=successor), keys, out, label, successor_of=kiosk)
 
     def certify(self, kiosk: str, signing: bytes, tls: bytes, keys: Keys, out: Path) -> None:
         """Take a kiosk into service by hand: its two signing requests (PEM) against its TLS certificate in `out`.
@@ -383,7 +445,9 @@ class Office:
         with self._act() as act:
             server = keys.authority.server(hosts, self.time, SERVER_LIFETIME)
             files = handout.for_mosquitto(act.state, server, listener)
-            return self._hand_out(act, act.state, files, out, {"broker": "mosquitto", "hosts": hosts})
+            here = str(listener.directory) if listener.directory == out.folder.absolute() else ""
+            state = replace(act.state, broker_files=here)
+            return self._hand_out(act, state, files, out, {"broker": "mosquitto", "hosts": hosts})
 
     def rabbitmq(
         self, keys: Keys, hosts: list[str], nodes: list[str], installed_at: Path, port: int, out: Output

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_agent.wire.bundle import Recipient
-    from provisioning.fleet import Claim, Kiosk, State
+    from provisioning.fleet import Claim, Kiosk, Standing, State
 
 
 def moment(seconds: int) -> str:
@@ -40,6 +40,20 @@ def recipients_change(before: Sequence[Recipient], after: Sequence[Recipient]) -
     return stay + [("+", named(new)) for new in after if new not in before]
 
 
+def orders_change(before: Standing | None, after: Standing | None) -> list[tuple[str, str]]:
+    """Give each line of a kiosk's orders with a sign: ' ' stays, '-' goes, '+' comes."""
+    old, new = (_orders_lines(one) for one in (before, after))
+    stay = [(" " if line in new else "-", line) for line in old]
+    return stay + [("+", line) for line in new if line not in old]
+
+
+def _orders_lines(standing: Standing | None) -> list[str]:
+    if standing is None:
+        return []
+    lines = [f"version {standing.version}", f"mode {standing.mode}", f"bundle {standing.bundle}"]
+    return lines + [f"{name} = {value}" for name, value in sorted(standing.settings.items())]
+
+
 def will_revoke(state: State) -> list[str]:
     """Say what a revocation changes."""
     version = state.registered.version
@@ -51,14 +65,13 @@ def will_revoke(state: State) -> list[str]:
 
 
 def revoked(kiosk: str, folder: Path) -> list[str]:
-    """Say what a revocation did, what is left to be done, and what nobody can know."""
+    """Say what is left to be done by hand where the fleet could not do it, and what nobody can know."""
     return [
-        f"Done on this computer: kiosk {kiosk} is revoked. The servers don't know it yet.",
-        f"Copy from {folder}, in this order:",
+        f"Kiosk {kiosk} is revoked. What is not done yet, copy from {folder}, in this order:",
         (
-            "1. mosquitto: acl and crl.pem over those there, then restart it: that ends a live session too; RabbitMQ: "
-            "definitions.json, then `rabbitmqctl import_definitions definitions.json` and "
-            f"`rabbitmqctl close_all_user_connections {kiosk} revoked`"
+            "1. mosquitto: acl and crl.pem over those there, reload it (`systemctl reload mosquitto`), and revoke it "
+            "once more: that ends a live session too; RabbitMQ: definitions.json, then `rabbitmqctl import_definitions "
+            f"definitions.json` and `rabbitmqctl close_all_user_connections {kiosk} revoked`"
         ),
         "2. each intake and each desk: registry.cose; it is taken up without a restart",
         (

@@ -15,13 +15,14 @@ from central.intake.checks import check_fits
 from central.intake.core import Intake
 from central.intake.metrics import MeasuredCarrier, MeasuredVault, Metrics, served
 from central.intake.mqtt_source import MqttSource
+from central.intake.office import OfficeWindow
 from central.intake.options import Config
 from central.intake.receiver import Receiver
 from central.intake.settings import IntakeSettings, load
 from central.intake.stopping import Stop
 from central.intake.upkeep import Upkeep
 from central.store import migrations
-from central.store.choice import open_store
+from central.store.choice import open_reader, open_store
 from central.store.sqlite import SqliteStore
 from central.terminal import errors_in_words, now
 from central.trust import Floor, LiveTrust
@@ -31,7 +32,7 @@ from edge_agent.files import read_signer
 from edge_agent.settings import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from central.intake.receiver import Source
     from central.store.port import Store
@@ -64,20 +65,24 @@ def run(config: Config) -> None:
             store = running.enter_context(open_store(settings.store.place, _patience(stop, metrics)))
             trust = _live_trust(settings, store, metrics)
             check_fits(trust.current(), settings)
-            source = _source(settings)
+            office = OfficeWindow(
+                settings.fleet, settings.trust.files(), trust, signer, now, lambda: open_reader(settings.store.place)
+            )
+            running.callback(office.close)
+            source = _source(settings, office.filters)
             metrics.watch(lambda: source.connected, lambda: len(source.arrivals))
             if settings.metrics is not None:
                 running.enter_context(served(metrics, settings.metrics.port))
             upkeep = Upkeep(store, now) if isinstance(store, SqliteStore) else None
             receiver = Receiver(source, settings.broker.targets(), stop, between=upkeep)
             carrier = MeasuredCarrier(receiver, metrics)
-            receiver.run(Intake(MeasuredVault(store, metrics), trust, signer, now, carrier))
+            receiver.run(Intake(MeasuredVault(store, metrics), trust, signer, now, carrier, office))
 
 
-def _source(settings: IntakeSettings) -> Source[Any]:
+def _source(settings: IntakeSettings, more: Sequence[str]) -> Source[Any]:
     if settings.broker.amqp is not None:
         return AmqpSource(settings.broker, settings.broker.amqp)
-    return MqttSource(settings.broker, settings.fleet)
+    return MqttSource(settings.broker, settings.fleet, more)
 
 
 def _patience(stop: Stop, metrics: Metrics) -> Callable[[StoreError], bool]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Future
 
+    from central.intake.office import OfficeWindow
     from central.store.port import Entry
     from central.trust import LiveTrust
     from edge_agent.wire.keys import Signer
@@ -104,13 +105,20 @@ class Intake(Generic[H]):
     """
 
     def __init__(
-        self, store: Vault, trust: LiveTrust, signer: Signer, clock: Callable[[], int], carrier: Carrier[H]
+        self,
+        store: Vault,
+        trust: LiveTrust,
+        signer: Signer,
+        clock: Callable[[], int],
+        carrier: Carrier[H],
+        office: OfficeWindow | None = None,
     ) -> None:
         self._store = store
         self._trust = trust
         self._signer = signer
         self._clock = clock
         self._carrier = carrier
+        self._office = office
         self._begun: _Begun[H] | None = None
 
     def take(self, batch: Sequence[Arrival[H]]) -> Counter[Fate]:
@@ -123,6 +131,7 @@ class Intake(Generic[H]):
         entries = [
             _unread(arrival) if arrival.given_up else judge(arrival.topic, arrival.payload, registry)
             for arrival in batch
+            if self._office is None or not self._office.hear(arrival.topic, arrival.payload)
         ]
         begun = _Begun(batch, registry.fleet, at, entries, self._store.commit(entries, at))
         before = self.settle()
@@ -131,6 +140,8 @@ class Intake(Generic[H]):
 
     def settle(self) -> Counter[Fate]:
         """Wait until the last batch is on disk, answer and acknowledge it; return how many met which fate."""
+        if self._office is not None and (told := self._office.answers()):
+            self._carrier.publish([Letter(self._office.answers_by, part) for part in told])
         if (begun := self._begun) is None:
             return Counter()
         fates = begun.fates.result()

@@ -59,12 +59,13 @@ class Handle:
 class MqttSource:
     """A persistent MQTT session, carried by one connection after the other."""
 
-    def __init__(self, broker: Broker, fleet: str) -> None:
+    def __init__(self, broker: Broker, fleet: str, more: Sequence[str] = ()) -> None:
         self.name = common_name(Path(broker.certificate))
         self.problem = ""
         self.arrivals: deque[Arrival[Handle]] = deque()
         self._broker = broker
         self._filters = [of_every_kiosk(fleet, channel) for channel in (Channel.RECORDS, Channel.STATUS)]
+        self._filters += more
         self._tls = tls_context(broker)
         self._client: Client | None = None  # the connection in use, while it stands
         self._subscribed = False

@@ -92,12 +92,21 @@ def check(der: bytes, key: ec.EllipticCurvePrivateKey, kiosk: str, authority: Pa
 
 def renewal_due(certificate: Path, now: int) -> bool:
     """Say whether a certificate is in the last third of its life. Raises LocalError when it can't be read."""
+    begin, end = _life(certificate)
+    return now > end - (end - begin) / _RENEW_AHEAD
+
+
+def valid_from(certificate: Path) -> float:
+    """Give a certificate's begin, in seconds since 1970. Raises LocalError when it can't be read."""
+    return _life(certificate)[0]
+
+
+def _life(certificate: Path) -> tuple[float, float]:
     try:
         held = x509.load_pem_x509_certificate(certificate.read_bytes())
     except (OSError, ValueError) as fault:
         raise LocalError(f"{certificate} can't be read: {fault}", next_step="Enrol this kiosk again.") from fault
-    begin, end = held.not_valid_before_utc.timestamp(), held.not_valid_after_utc.timestamp()
-    return now > end - (end - begin) / _RENEW_AHEAD
+    return held.not_valid_before_utc.timestamp(), held.not_valid_after_utc.timestamp()
 
 
 def install(key: Path, certificate: Path, pem: bytes) -> None:

@@ -227,7 +227,9 @@ class _ClaimLink:
 
     def wait(self, seconds: float) -> list[bytes]:
         """Let the connection work for a while; return the answers that came."""
-        if self._client is not None and self._client.loop(seconds) is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+        result = MQTTErrorCode.MQTT_ERR_SUCCESS if self._client is None else self._client.loop(seconds)
+        if result is not MQTTErrorCode.MQTT_ERR_SUCCESS:  # also a certificate that is refused: TLS 1.3 says so late
+            emit("not_connected", reason=f"the connection of the card's claim broke: {result.name}")
             self.close()
         replies, self._replies = self._replies, []
         return replies

@@ -21,6 +21,33 @@ if TYPE_CHECKING:
 TYPE: Final = cose.media_type("orders")
 
 
+SETTINGS: Final[dict[str, type]] = {  # what orders may change of a kiosk's settings; a list is written with commas
+    "consent.languages": str,
+    "consent.days_kept": int,
+    "consent.ask_partners": bool,
+    "consent.ask_public_appeal": bool,
+    "consent.kept_where": str,
+    "site.id": str,
+    "site.name": str,
+    "site.area": str,
+    "site.latitude": float,
+    "site.longitude": float,
+    "site.accuracy_m": int,
+    "pace.hold_s": float,
+    "pace.silence_s": float,
+    "pace.warning_s": float,
+    "pace.code_shown_s": float,
+    "pace.notice_shown_s": float,
+    "outbox.max_bytes": int,
+    "outbox.max_records": int,
+    "outbox.keep_free_bytes": int,
+    "delivery.window": int,
+    "delivery.receipt_timeout_s": float,
+    "delivery.refused_again_s": float,
+    "delivery.status_every_s": float,
+}
+
+
 class Mode(StrEnum):
     """Whether the kiosk serves people."""
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import socket
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from edge_agent.courier import Courier
 from edge_agent.hardware.clock import SystemClock
+from edge_agent.orders import StandingOrders
+from edge_agent.trust import TrustFile
 from tests.support.live import LiveFleet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from edge_agent.ports import Now
     from tests.support.spool import Spool
@@ -52,6 +54,10 @@ class Watcher:
         self.after([json.loads(line)["event"] for line in self.said.splitlines()])
 
 
+def orders_of(settings):
+    return StandingOrders(settings, TrustFile(settings.trust), Path(settings.broker.key))
+
+
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[Spool]:
     with LiveFleet(tmp_path) as live:
@@ -60,7 +66,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 def test_before_the_time_is_known_nobody_is_connected_to_and_then_it_goes_on(spool, capsys):
     clock = SetClock(IN_1970)
-    courier = Courier(spool.settings, clock, spool.outbox)
+    courier = Courier(spool.settings, clock, spool.outbox, orders_of(spool.settings))
     host, port = spool.settings.broker.addresses[0].split(":")
     broker = socket.create_server((host, int(port)))
     broker.settimeout(0)
@@ -80,7 +86,8 @@ def test_before_the_time_is_known_nobody_is_connected_to_and_then_it_goes_on(spo
 
 
 def test_a_clock_that_is_hours_behind_is_good_enough(spool, capsys):
-    courier = Courier(spool.settings, SetClock(SystemClock().now().utc - 12 * 3600), spool.outbox)
+    clock = SetClock(SystemClock().now().utc - 12 * 3600)
+    courier = Courier(spool.settings, clock, spool.outbox, orders_of(spool.settings))
 
     def after(events: list[str]) -> None:
         assert "waiting_for_the_clock" not in events

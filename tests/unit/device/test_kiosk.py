@@ -14,6 +14,7 @@ from PIL import Image
 
 from edge_agent import config
 from edge_agent.darkroom import Darkroom
+from edge_agent.enrolment.renewal import SigningRenewal
 from edge_agent.errors import CameraError
 from edge_agent.files import read_signer
 from edge_agent.hardware.clock import SystemClock
@@ -21,6 +22,7 @@ from edge_agent.hardware.parts import Parts
 from edge_agent.hardware.simulated import PhotographCamera, Script, SimulatedPerson, Step
 from edge_agent.health import HealthFile
 from edge_agent.kiosk import Kiosk, main
+from edge_agent.orders import StandingOrders
 from edge_agent.outbox import Limits, Outbox
 from edge_agent.reporting import Reporter
 from edge_agent.session import notice
@@ -125,7 +127,10 @@ class World:
         self.darkroom = Darkroom(clock, open_camera, lambda: finder.load_detector("united", manifest.load()))
         reporter = Reporter(self.settings, clock, signer, TrustFile(self.settings.trust), outbox)
         health = HealthFile(self.settings.health_file, signer, clock)
-        kiosk = Kiosk(self.settings, clock, parts, self.darkroom, reporter, outbox, health)
+        trust = TrustFile(self.settings.trust)
+        orders = StandingOrders(self.settings, trust, self.here / "signing.key")
+        renewal = SigningRenewal(self.settings, signer, trust.root)
+        kiosk = Kiosk(self.settings, clock, parts, self.darkroom, reporter, outbox, health, orders, renewal)
         self.witness.kiosk = kiosk
         kiosk.run(Quiet())
         queued = [outbox.read(entry.record_id) for entry in outbox.waiting(10)]

@@ -19,6 +19,7 @@ from edge_agent.wire import (
     receipts,
     registry,
     report,
+    roll,
     sealing,
     status,
     withdrawal,
@@ -80,6 +81,7 @@ def test_the_types_are_the_codes() -> None:
         "orders": orders.TYPE,
         "renewal": enrolment.RENEWAL_TYPE,
         "answer to enrolment": enrolment.REPLY_TYPE,
+        "roll of kiosks": roll.TYPE,
     }
     for name in written.values():
         assert f'"{name}"' in cddl.SOURCE
@@ -116,6 +118,7 @@ def test_the_sizes_are_the_codes() -> None:
         ("application", enrolment.Application.MAX_BYTES),
         ("renewal", enrolment.Request.MAX_BYTES),
         ("answer", enrolment.Reply.MAX_BYTES),
+        ("roll", roll.Roll.MAX_BYTES),
     ],
 )
 def test_the_documents_sizes_are_the_codes(name: str, most: int) -> None:

@@ -1,0 +1,105 @@
+"""What office and intakes say to one another: the roll of kiosks up, newer signed documents down.
+
+The roll is the intake's word, signed by its receipt key; inside it each status is the kiosk's own. It comes in parts,
+since a fleet may be larger than a broker's largest message. What goes down is signed already: whoever carries it need
+not be believed.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
+
+import msgspec
+
+from edge_agent.wire import cose
+from edge_agent.wire.consent import Seconds, Text
+from edge_agent.wire.documents import Count, Document, Version, from_cbor, to_cbor
+from edge_agent.wire.topics import Id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from edge_agent.wire.bundle import TrustedBundle
+    from edge_agent.wire.keys import Signer
+
+TYPE: Final = cose.media_type("roll")
+PART_BYTES: Final = 96 * 1024  # with its frame well below a broker's largest message
+
+_Part = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+
+
+class Entry(Document, frozen=True, kw_only=True):
+    """One kiosk, as the intake knows it. `at` is when its last status came, in seconds since 1970."""
+
+    kiosk: Id
+    at: Seconds
+    status: Annotated[bytes, msgspec.Meta(max_length=8192)]
+    missing: Count = 0  # records that it vouched for and that are not there
+    doubt: Text | None = None  # an error's code, when its health could not be verified
+
+
+class Roll(Document, frozen=True, kw_only=True):
+    """One part of a roll. All parts of one roll have the same `at`."""
+
+    MAX_BYTES: ClassVar[int] = 1024 * 1024
+
+    fleet: Id
+    at: Seconds
+    part: _Part
+    parts: _Part
+    kiosks: list[Entry]
+
+
+class What(StrEnum):
+    """A signed document that intakes follow."""
+
+    BUNDLE = "bundle"
+    REGISTRY = "registry"
+
+
+class TrustPart(Document, frozen=True, kw_only=True):
+    """One part of a signed document."""
+
+    what: What
+    version: Version
+    part: _Part
+    parts: _Part
+    content: Annotated[bytes, msgspec.Meta(min_length=1, max_length=PART_BYTES)]
+
+
+def sign(fleet: str, at: int, entries: Sequence[Entry], signer: Signer) -> list[bytes]:
+    """Sign a roll with the intake's receipt key, part by part. An empty roll has one part."""
+    chunks = list(_chunks(entries)) or [[]]
+    return [
+        cose.sign1(to_cbor(Roll(fleet=fleet, at=at, part=part, parts=len(chunks), kiosks=chunk)), signer, TYPE)
+        for part, chunk in enumerate(chunks, 1)
+    ]
+
+
+def _chunks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    chunk: list[Entry] = []
+    size = 0
+    for entry in entries:
+        needs = len(entry.status) + 256
+        if chunk and size + needs > PART_BYTES:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(entry)
+        size += needs
+    if chunk:
+        yield chunk
+
+
+def trust(data: bytes, bundle: TrustedBundle) -> Roll:
+    """Verify one part of a roll under the receipt keys of a trusted bundle. Raises a WireError."""
+    return from_cbor(cose.verify1(data, TYPE, bundle.receipt_key, max_bytes=Roll.MAX_BYTES), Roll)
+
+
+def split(what: What, version: int, data: bytes) -> list[bytes]:
+    """Give the parts in which a signed document travels."""
+    pieces = [data[start : start + PART_BYTES] for start in range(0, len(data), PART_BYTES)]
+    return [
+        to_cbor(TrustPart(what=what, version=version, part=part, parts=len(pieces), content=piece))
+        for part, piece in enumerate(pieces, 1)
+    ]
