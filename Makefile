@@ -49,7 +49,7 @@ check: .venv/ready  ## lint, types, import contracts, words that are missing
 	@$(V)/python -m edge_agent.session.languages --check
 
 bench: .venv/ready models console .venv-bench/ready  ## the promises as figures, measured side by side in one run
-	@$(NEED) mosquitto pg_ctlcluster:postgresql
+	@$(NEED) mosquitto pg_ctlcluster:postgresql $(BROWSER)
 	@$(V)/python -m tests.bench
 
 fuzz: .venv/ready .venv-fuzz/ready  ## a bounded coverage-guided run over the decoders (SECONDS=60)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _PRESS: Final = 0.25  # how long a press is, as a part of a hold
 _AFTER_HOLD_S: Final = 0.1  # how much longer than needed a hold is
-_FRAME_S: Final = 0.1  # between two frames, as a camera of ten frames a second
+_FRAME_S: Final = 1 / 15  # between two frames, however long somebody looks at each: a camera doesn't wait
 
 
 class Step(Settings, frozen=True, kw_only=True):
@@ -135,6 +135,7 @@ class PhotographCamera:
             [photograph.as_frame(photograph.load(p), streams.large, streams.small) for p in photographs]
         )
         self._now: Frame | None = None
+        self._last = 0.0
 
     @property
     def running(self) -> bool:
@@ -149,7 +150,9 @@ class PhotographCamera:
         """Take the next frame; it is a copy, as a camera's is."""
         if self._now is None:
             raise CameraError("the camera is not running")
-        time.sleep(min(_FRAME_S, timeout))
+        due = self._last + _FRAME_S
+        time.sleep(min(max(due - time.monotonic(), 0.0), timeout))
+        self._last = max(due, time.monotonic() - _FRAME_S)
         return Frame(small=self._now.small.copy(), large=self._now.large.copy())
 
     def stop(self) -> None:

@@ -28,6 +28,7 @@ BENCHMARKS = {
     "tests.bench.sessions": OWN,
     "tests.bench.memory": OWN,
     "tests.bench.kiosk": OWN,
+    "tests.bench.screen": OWN,
     "tests.bench.courier": OWN,
     "tests.bench.console": OWN,
 }

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent import kiosk
 from edge_agent.errors import CameraError
+from edge_agent.events import emit
 from edge_agent.hardware.simulated import PhotographCamera
 from edge_agent.ports import Edge
 
@@ -51,6 +52,8 @@ class Finger:
                 self._move(line.decode())
         now = time.monotonic()
         come = [edge for edge in self._edges if edge.at <= now]
+        for edge in come:
+            emit("finger", down=edge.down, at=edge.at)
         self._edges = self._edges[len(come) :]
         return come
 

@@ -1,6 +1,5 @@
 // Shows what the kiosk says, and nothing else: scenes from `scenes`, pixels from `picture`. Both come from where this
 // page came from, and neither stays: a picture is drawn and let go, a scene is replaced by the next.
-"use strict";
 
 const AGAIN_MS = 500; // after a loss, until the kiosk is asked again
 const SVG = "http://www.w3.org/2000/svg";
@@ -17,6 +16,11 @@ let held = null; // the picture that is there, or waits for its scene
 // -- What is shown -----------------------------------------------------------------------------------------------------
 
 function show(next) {
+  if (view !== null && !html.classList.contains("lost") && same(view, next)) {
+    view = next;
+    light();
+    return;
+  }
   const entered = view === null || view.stage !== next.stage || view.said[0].large.words !== next.said[0].large.words;
   view = next;
   html.lang = view.lang;
@@ -34,7 +38,7 @@ function show(next) {
   beside();
   aside();
   foot(at("press"), view.press);
-  foot(at("hold"), view.hold);
+  light();
   document.title = view.said[0].large.words;
   if (entered) {
     main.classList.remove("enter");
@@ -42,6 +46,21 @@ function show(next) {
     main.classList.add("enter");
   }
   fit();
+}
+
+// A press only moves the light: nothing else is touched then, and nothing changes its size.
+const LIGHT = new Set(["lit", "hold", "oval", "outlined"]);
+
+function same(one, other) {
+  return Object.keys(one).every((key) => LIGHT.has(key) || JSON.stringify(one[key]) === JSON.stringify(other[key]));
+}
+
+function light() {
+  [...at("options").children].forEach((item, place) => {
+    item.ariaCurrent = place === view.lit ? "true" : null;
+  });
+  foot(at("hold"), view.hold);
+  outline();
 }
 
 function way() {
@@ -80,13 +99,12 @@ function points() {
 }
 
 function options() {
-  const items = view.options.map((option, place) => {
+  const items = view.options.map((option) => {
     const item = document.createElement("li");
     const text = document.createElement("span");
     words(text, option.words);
     item.append(drawn(option.sign), text);
     item.classList.toggle("minor", option.minor);
-    if (place === view.lit) item.ariaCurrent = "true";
     return item;
   });
   at("options").replaceChildren(...items);
@@ -103,7 +121,6 @@ function beside() {
   at("picture").className = `${view.picture} ${view.picture === "portrait" ? "" : "mirrored"}`;
   canvas.ariaLabel = view.picture_label.words;
   paint();
-  outline();
   code(view.code, view.code_squares, view.code_label.words);
 }
 
