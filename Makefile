@@ -13,7 +13,7 @@ DEVICE := --python-platform aarch64-manylinux_2_28 --python-version 3.13
 
 HTMX := provisioning/console/static/vendor/htmx.min.js
 
-.PHONY: help demo test virtual virtual-test cluster-test check bench models console fuzz words sbom vectors lock clean
+.PHONY: help demo test virtual virtual-test cluster-test gallery check bench models console fuzz words sbom vectors lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,11 @@ virtual-test: .venv/ready models  ## the tests in the virtual kiosk: the device'
 cluster-test: .venv/ready models  ## a RabbitMQ cluster of three loses its leader, its majority, an intake (takes root; 5 minutes)
 	@$(NEED) mmdebstrap unshare:util-linux pg_ctlcluster:postgresql
 	@$(V)/pytest -n 0 tests/cluster $(ARGS)
+
+gallery: .venv/ready models node_modules  ## the README's pictures of the screen, taken by the tests
+	@$(NEED) mosquitto $(BROWSER)
+	@$(V)/pytest -q -n 2 tests/browser/screen/test_walk.py
+	@$(V)/python -m docs.pictures.gallery
 
 check: .venv/ready  ## lint, types, import contracts, words that are missing
 	@$(V)/ruff check .

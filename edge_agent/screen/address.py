@@ -29,11 +29,13 @@ _URL: Final = re.compile(rf"http://{re.escape(HOST)}:(\d+)/([\w-]{{43}})/\n", re
 
 def open_door(url_file: Path, port: int) -> tuple[Door, socket.socket]:
     """Listen on loopback and tell the browser where. Port 0 takes any free one. Raises ScreenError and LocalError."""
-    listening = _listen(port)
-    door = Door(listening.getsockname()[1], _secret(url_file) or secrets.token_urlsafe(_SECRET_BYTES))
-    write_whole(url_file, (door.url + "\n").encode(), replace=True)
-    with contextlib.suppress(OSError):  # then the group can't read it, and the browser says so
-        url_file.chmod(_GROUP_READS)
+    with contextlib.ExitStack() as undone:
+        listening = undone.enter_context(_listen(port))
+        door = Door(listening.getsockname()[1], _secret(url_file) or secrets.token_urlsafe(_SECRET_BYTES))
+        write_whole(url_file, (door.url + "\n").encode(), replace=True)
+        with contextlib.suppress(OSError):  # then the group can't read it, and the browser says so
+            url_file.chmod(_GROUP_READS)
+        undone.pop_all()
     return door, listening
 
 

@@ -111,8 +111,17 @@ class World:
         self.settings = config.load(self.here / "kiosk.toml")
         self.witness = Witness()
 
-    def play(self, steps, photographs=(ASTRONAUT,), limits=ROOMY, camera=PhotographCamera, before=lambda _outbox: None):
+    def play(
+        self,
+        steps,
+        photographs=(ASTRONAUT,),
+        limits=ROOMY,
+        camera=PhotographCamera,
+        before=lambda _outbox: None,
+        display=None,
+    ):
         """Run one session; return what is in the outbox afterwards."""
+        shown = () if display is None else (display,)
         clock, signer = SystemClock(), read_signer(self.here / "signing.key")
         outbox = Outbox.open(self.settings.outbox_file, limits)
         before(outbox)
@@ -123,14 +132,14 @@ class World:
             self.witness.camera = camera(photographs, self.settings.hardware.streams)
             return self.witness.camera
 
-        parts = Parts(person, (person, self.witness), open_camera)
-        self.darkroom = Darkroom(clock, open_camera, lambda: finder.load_detector("united", manifest.load()))
+        parts = Parts(person, (person, *shown, self.witness), open_camera)
+        self.darkroom = Darkroom(clock, open_camera, lambda: finder.load_detector("united", manifest.load()), shown)
         reporter = Reporter(self.settings, clock, signer, TrustFile(self.settings.trust), outbox)
         health = HealthFile(self.settings.health_file, signer, clock)
         trust = TrustFile(self.settings.trust)
         orders = StandingOrders(self.settings, trust, self.here / "signing.key")
         renewal = SigningRenewal(self.settings, signer, trust.root)
-        kiosk = Kiosk(self.settings, clock, parts, self.darkroom, reporter, outbox, health, orders, renewal)
+        kiosk = Kiosk(self.settings, clock, parts, self.darkroom, reporter, outbox, health, orders, renewal, display)
         self.witness.kiosk = kiosk
         kiosk.run(Quiet())
         queued = [outbox.read(entry.record_id) for entry in outbox.waiting(10)]
