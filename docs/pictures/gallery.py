@@ -1,7 +1,7 @@
 """Draw the README's gallery out of what the browser tests saw: `make gallery`.
 
-The tests leave every scene in every language and size in `build/pictures/screen/`; here are the ones that tell most. The
-face in them is that of the public-domain photograph of the demonstration.
+The tests leave every scene in every language and size in `build/pictures/screen/`; here are the ones that tell most.
+The face in them is that of the public-domain photograph of the demonstration.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def test_the_readme_shows_every_picture_with_its_words():
 
 
 def test_each_picture_is_there_and_no_other():
-    assert {path for path in gallery.FOLDER.iterdir()} == {shot.path for shot in gallery.SHOTS}
+    assert set(gallery.FOLDER.iterdir()) == {shot.path for shot in gallery.SHOTS}
 
 
 def test_together_they_are_modest():
