@@ -37,6 +37,7 @@ format=verity
 [image.system]
 filename=system.ext4
 """
+_COMPRESSED: Final = "--mksquashfs-args=-comp zstd -Xcompression-level 3"  # quick to unpack on a small processor
 # What of a kiosk's system.conf decides whether a bundle is believed.
 _KIOSK: Final = """[system]
 compatible=any
@@ -128,7 +129,7 @@ def make_bundle(system: Path, compatible: str, version: str, signer: SigningKey,
             raise UpdateError(
                 f"{system} can't be read: {fault.strerror}", next_step="Name an image that was built."
             ) from fault
-        _rauc("bundle", f"--cert={signer.certificate}", f"--key={signer.key}", str(content), str(out))
+        _rauc("bundle", _COMPRESSED, f"--cert={signer.certificate}", f"--key={signer.key}", str(content), str(out))
 
 
 def check_bundle(bundle: Path, certificate: Path) -> str:

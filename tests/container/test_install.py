@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ PLACES = ("/etc", "/opt", "/usr/local", "/var/lib/homeward")
 SYSTEMS_OWN = {"passwd", "group", "shadow", "gshadow", "passwd-", "group-", "shadow-", "gshadow-", ".pwd.lock"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def stock() -> Iterator[Debian]:
     with Debian("stock") as system:
         yield system
@@ -85,3 +86,11 @@ def test_what_cannot_be_is_said_with_the_next_step_and_nothing_is_begun(stock):
         assert not stock.succeeds(INSTALL, *arguments)
         assert words in stock.run(INSTALL, *arguments, check=False)
     assert files(stock) == before
+
+
+def test_in_the_tree_of_an_image_nothing_of_the_machine_that_builds_it_is_touched(stock):
+    said = install(stock, "--image", "--dry-run")
+    assert "python3-picamera2" in said
+    assert "rauc" in said
+    assert "/usr/local/lib/homeward/slots" in said
+    assert not re.search(r"swapoff|sysctl|udevadm|daemon-reload|restart", said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import subprocess
 
 import pytest
@@ -24,7 +25,7 @@ def signer(tmp_path_factory):
 @pytest.fixture(scope="module")
 def system(tmp_path_factory):
     image = tmp_path_factory.mktemp("image") / "system.ext4"
-    image.write_bytes(bytes(range(256)) * 4096)
+    image.write_bytes(os.urandom(1 << 16))
     return image
 
 

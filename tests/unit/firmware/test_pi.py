@@ -1,0 +1,144 @@
+"""What can be said of the image for a real Pi without building it: its schema, its shell, its settings, its slots."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from edge_agent.config import Pins
+from tests.unit.firmware.units import FIRMWARE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PI = FIRMWARE / "pi"
+LAYER = PI / "layer/homeward-kiosk.yaml"
+SLOTS = PI / "tree/usr/local/lib/homeward/slots"
+CONFIGS = sorted((PI / "config").glob("*.yaml"))
+
+
+def metadata() -> dict[str, str]:
+    head = re.search(r"# METABEGIN\n(.*?)# METAEND", LAYER.read_text(encoding="utf-8"), re.DOTALL)[1]
+    fields = re.findall(r"^# X-Env-([\w-]+):(.*(?:\n#  .*)*)$", head, re.MULTILINE)
+    return {name: value.replace("\n#", "").strip() for name, value in fields}
+
+
+def test_every_variable_of_the_layer_is_described_and_checked():
+    said = metadata()
+    variables = [name.removeprefix("Var-") for name in said if re.fullmatch(r"Var-\w+", name)]
+    assert variables
+    for name in variables:
+        assert all(said[f"Var-{name}-{about}"] for about in ("Desc", "Required", "Valid", "Set"))
+
+
+def test_the_layers_commands_have_no_fault_that_shellcheck_sees():
+    for hook in yaml.safe_load(LAYER.read_text(encoding="utf-8"))["mmdebstrap"]["customize-hooks"]:
+        given = "".join(f"{name}=given\n" for name in set(re.findall(r"IGconf_\w+", hook)))
+        asked = ["shellcheck", "-s", "sh", "-e", "SC2050,SC2157", "-"]  # what is given here is no constant there
+        said = subprocess.run(asked, input=given + hook, capture_output=True, text=True, check=False)
+        assert said.returncode == 0, said.stdout
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_pi_has_the_kiosks_layer_and_two_slots_where_there_is_a_layout_for_them(path):
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert config["layer"]["app"] == metadata()["Layer-Name"]
+    assert config["image"]["layer"] == ("image-rota" if path.stem in {"pi4", "pi5"} else "image-rpios")
+    assert config["device"]["layer"].endswith(path.stem.removeprefix("pi"))
+
+
+def test_four_pis_are_there():
+    assert [path.stem for path in CONFIGS] == ["pi3", "pi4", "pi5", "zero2w"]
+
+
+def test_the_lines_are_right_before_any_program_runs():
+    settings = (PI / "config.txt").read_text(encoding="utf-8")
+    lights = [Pins().button_light, Pins().ready_light, Pins().camera_light]
+    assert f"gpio={Pins().button}=ip,pu\n" in settings
+    assert f"gpio={lights[0]}-{lights[-1]}=op,dl\n" in settings
+    assert lights == list(range(lights[0], lights[-1] + 1))
+
+
+def test_the_outbox_is_on_neither_slot():
+    shared = (PI / "tree/etc/rpi-image-gen/slot-shared.d/homeward.conf").read_text(encoding="utf-8")
+    assert "Path=/var/lib/homeward\n" in shared
+
+
+# -- Slots, by a boot loader of which only the files are played --------------------------------------------------------
+
+
+class Pi:
+    """A card with two slots: partitions 2 and 3 to start from, `running` the one that was."""
+
+    def __init__(self, here: Path) -> None:
+        self.here = here
+        self.autoboot = here / "bootfs/autoboot.txt"
+        for folder in ("bootfs", "dev", "disk/by-partlabel", "disk/by-slot/active"):
+            (here / folder).mkdir(parents=True)
+        for slot, part in (("a", 2), ("b", 3)):
+            device = here / f"dev/mmcblk0p{part}"
+            device.touch()
+            (here / f"disk/by-partlabel/boot_{slot}").symlink_to(device)
+        self.autoboot.write_text(
+            "[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=3\n", encoding="ascii"
+        )
+        self.start()
+
+    def start(self, *, tryboot: bool = False) -> str:
+        """Start as the boot loader does; return the slot."""
+        wanted = re.search(
+            rf"\[{'tryboot' if tryboot else 'all'}\][^\[]*boot_partition=(\d)", self.autoboot.read_text()
+        )
+        link = self.here / "disk/by-slot/active/boot"
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.here / f"dev/mmcblk0p{wanted[1]}")
+        (self.here / "tryboot").write_bytes(bytes([0, 0, 0, tryboot]))
+        return self("get-current")
+
+    def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        places = {"BOOTFS": self.here / "bootfs", "DISKS": self.here / "disk", "TRIED": self.here / "tryboot"}
+        known = os.environ | {f"HOMEWARD_{name}": str(path) for name, path in places.items()}
+        return subprocess.run([SLOTS, *arguments], capture_output=True, text=True, check=False, env=known)
+
+    def __call__(self, *arguments: str) -> str:
+        done = self.ask(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+@pytest.fixture
+def pi(tmp_path):
+    return Pi(tmp_path)
+
+
+def test_an_update_is_tried_once_and_stays_when_it_has_proved_itself(pi):
+    pi("set-state", "b", "bad")
+    pi("set-primary", "b")
+    assert pi.start(tryboot=True) == "b"
+    assert pi.ask("trial").returncode == 0
+    pi("set-state", "b", "good")
+    assert pi.start() == "b"
+    assert pi.ask("trial").returncode == 1
+    assert pi("get-primary") == "b"
+
+
+def test_an_update_that_fails_or_never_comes_far_enough_is_gone_at_the_next_start(pi):
+    pi("set-primary", "b")
+    assert pi.start(tryboot=True) == "b"
+    pi("set-state", "b", "bad")
+    assert pi.start() == "a"
+    assert [pi("get-state", slot) for slot in "ab"] == ["good", "bad"]
+
+
+def test_a_slip_is_refused_and_changes_nothing(pi):
+    before = pi.autoboot.read_text()
+    for slip in ((), ("set-primary",), ("set-state", "a", "perhaps"), ("dance",)):
+        done = pi.ask(*slip)
+        assert done.returncode == 1
+        assert "slots: '" in done.stderr
+    assert pi.autoboot.read_text() == before
