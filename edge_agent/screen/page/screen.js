@@ -180,15 +180,17 @@ function fit() {
   const size = (value) => html.style.setProperty("--fit", value);
   const fits = () => at("fitted").scrollHeight <= at("text").clientHeight && at("fitted").scrollWidth <= at("text").clientWidth;
   size(1);
-  if (fits()) return;
-  let [small, large] = [0.3, 1];
-  for (let step = 0; step < 7; step += 1) {
-    const middle = (small + large) / 2;
-    size(middle);
-    if (fits()) small = middle;
-    else large = middle;
+  if (!fits()) {
+    let [small, large] = [0.3, 1];
+    for (let step = 0; step < 7; step += 1) {
+      const middle = (small + large) / 2;
+      size(middle);
+      if (fits()) small = middle;
+      else large = middle;
+    }
+    size(small);
   }
-  size(small);
+  html.dataset.fitted = `${innerWidth}x${innerHeight}`;
 }
 
 // -- Helpers -----------------------------------------------------------------------------------------------------------
@@ -318,7 +320,7 @@ function lose() {
   fit();
 }
 
-addEventListener("resize", () => view && fit());
-document.fonts.ready.then(() => view && fit());
+addEventListener("resize", fit);
+document.fonts.ready.then(fit);
 lose();
 listen();

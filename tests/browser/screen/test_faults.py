@@ -13,7 +13,8 @@ import pytest
 
 from edge_agent.outbox import Limits, Outbox
 from edge_agent.session import notice
-from tests.support.browser import another
+from provisioning.throwaway import free_port
+from tests.support.browser import another, assert_all_can_use, picture
 from tests.support.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def test_without_a_browser_nobody_is_asked_anything(stand: Stand, page: Page):
     for language in WORDS:
         assert_says(page, language, "scene.cannot")
     assert page.get_attribute("html", "class").split() == ["lantern", "dark-lantern"]
+    assert_all_can_use(page)
+    picture(page, "screen/all-1280x800-15-cannot")
 
 
 @pytest.mark.red_line(2)
@@ -70,6 +73,29 @@ def test_a_page_that_is_closed_ends_the_session_and_says_so_when_it_is_back(stan
     stand.choose(again, "finish", "rest")
     again.wait_for_function("() => document.querySelector('#large').textContent.includes('Press the button')")
     assert left(stand) == 0
+
+
+@pytest.mark.red_line(2)
+@pytest.mark.red_line(7)
+def test_when_the_kiosk_itself_dies_the_page_keeps_nothing_and_says_so(stand: Stand, page: Page):
+    stand.arrive(page)
+    stand.come_to(page, "framing", language="中文")
+    page.wait_for_function("() => document.querySelector('canvas').width > 1")
+    stand.kiosk.kill()
+    stand.wait_for(page, "lost")
+    assert flat(WORDS["zh"].text("screen.lost")) == flat(page.inner_text("body"))
+    assert page.evaluate("() => document.querySelector('canvas').width") == 1
+    assert_all_can_use(page)
+    picture(page, "screen/zh-1280x800-16-lost")
+
+
+def test_a_kiosk_that_is_started_again_is_found_by_the_page_that_waits(stands, alone, page):
+    stand = stands(alone, port=free_port())
+    stand.arrive(page)
+    stand.kiosk.kill()
+    stand.wait_for(page, "lost")
+    stand.start()
+    stand.wait_for(page, "rest")
 
 
 def test_a_page_that_is_loaded_anew_finds_the_session_where_it_was(stand: Stand, page: Page):

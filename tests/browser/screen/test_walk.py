@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import segno
+from PIL import Image
 
 from edge_agent.session import notice
 from tests.support import browser, photographs
@@ -49,14 +53,14 @@ class Walk:
         """Hold a scene to the words of these keys, in this order, and to all that every scene must keep."""
         page = self.page
         for width, height in SIZES:
-            page.set_viewport_size({"width": width, "height": height})
+            self.resize(width, height)
             where = f"{self.language} {name} at {width}x{height}"
             assert page.evaluate(STAYS_INSIDE) == [], where
             assert page.evaluate(OVERLAPS) == [], where
             assert page.evaluate("() => document.documentElement.scrollHeight <= innerHeight"), where
             assert page.evaluate(TYPE) >= SMALLEST * min(width, height), where
             browser.picture(page, f"screen/{self.language}-{width}x{height}-{name}")
-        page.set_viewport_size({"width": 1280, "height": 800})
+        self.resize(1280, 800)
         browser.assert_all_can_use(page)
         seen = flat(page.inner_text("body"))
         at = 0
@@ -67,6 +71,12 @@ class Walk:
         if chosen:
             assert page.get_attribute("html", "lang") == self.language
             assert page.get_attribute("html", "dir") == self.words.direction
+
+    def resize(self, width: int, height: int) -> None:
+        """Change the display, and wait until the page has taken it up."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        size = f"{width}x{height}"
+        self.page.wait_for_function("size => document.documentElement.dataset.fitted === size", arg=size)
 
     def outlook(self) -> tuple[str, bool, str]:
         """The way's label, whether the shutter is drawn open, and what the camera's words are."""
@@ -125,9 +135,35 @@ def test_a_grown_up_walks_through_every_scene_in_their_language(stand: Stand, pa
     )
     assert page.get_attribute("#code p", "dir") == "ltr"
     assert code in [figures.inner_text() for figures in page.query_selector_all("bdi[dir=ltr]")]
+    assert seen_squares(page) == [list(map(bool, row)) for row in segno.make_qr(code, error="m").matrix]
     stand.choose(page, "finish", "rest")
     assert code not in page.content()
     assert len(stand.said("sealed")) == 1
+
+
+def seen_squares(page: Page) -> list[list[bool]]:
+    """What a camera would see of the QR: which of its squares are dark, its quiet zone left out."""
+    with Image.open(BytesIO(page.locator("#code svg").screenshot())) as seen:
+        grey = np.asarray(seen.convert("L"))
+    count = int(page.get_attribute("#code svg", "viewBox").split()[2])
+    middles = [round((place + 0.5) * grey.shape[0] / count) for place in range(count)]
+    dark = grey[np.ix_(middles, middles)] < 128
+    assert not dark[:4].any()
+    assert not dark[:, -4:].any()
+    return dark[4:-4, 4:-4].tolist()
+
+
+@pytest.mark.red_line(1)
+@pytest.mark.parametrize("language", ["ug"])
+def test_what_was_sent_is_taken_back_on_the_same_screen(stand: Stand, page: Page, language: str):
+    walk = Walk(page, language)
+    page.emulate_media(reduced_motion="reduce")
+    stand.arrive(page)
+    stand.come_to(page, "done", language=NATIVE[language])
+    stand.choose(page, "take_back", "taken_back")
+    walk.look("13-taken-back", "scene.taken_back", "choice.again", "choice.finish")
+    assert len(stand.said("taken_back")) == 1
+    assert page.locator("#code").is_hidden()
 
 
 @pytest.mark.red_line(3)
@@ -201,6 +237,8 @@ def test_silence_is_answered_by_a_warning_that_fills_the_scene(stands, alone, pa
     stand.wake(page)
     page.wait_for_function("() => document.querySelector('#large').textContent.includes('Are you still there?')")
     assert page.locator("#options li").count() == 0
+    browser.assert_all_can_use(page)
+    browser.picture(page, "screen/en-1280x800-14-warning")
     stand.move("press")
     page.wait_for_function("() => document.querySelector('#large').textContent.includes('Choose your language')")
 
