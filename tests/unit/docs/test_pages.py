@@ -23,7 +23,9 @@ def _names_a_file(span: str) -> bool:
 
 def _is_there(name: str, page: str) -> bool:
     """Look for it from the root, from the page, and anywhere by the end of its path; or as what git ignores."""
-    if name.strip("/") in {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()}:
+    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()}
+    here = Path(name.strip("/"))
+    if {str(place) for place in (here, *here.parents)} & ignored:
         return True
     beside = str(Path(page).parent / name)
     if name.endswith("/"):
