@@ -13,7 +13,7 @@ DEVICE := --python-platform aarch64-manylinux_2_28 --python-version 3.13
 
 HTMX := provisioning/console/static/vendor/htmx.min.js
 
-.PHONY: help demo test virtual virtual-test cluster-test gallery check bench models console fuzz words sbom vectors lock clean
+.PHONY: help demo test virtual virtual-test cluster-test gallery check bench models console fuzz words voices sbom vectors lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,7 +23,7 @@ demo: .venv/ready models  ## one report, end to end, on real parts (PHOTO=path.j
 	@$(V)/python -m provisioning.demo $(if $(PHOTO),--photo "$(PHOTO)") $(if $(CHOOSE),--choose "$(CHOOSE)")
 
 test: .venv/ready models node_modules console  ## all tests that need no cluster and no virtual kiosk
-	@$(NEED) mosquitto strace shellcheck rauc mksquashfs:squashfs-tools mmdebstrap systemd-analyze:systemd systemd-nspawn:systemd-container pg_ctlcluster:postgresql $(BROWSER)
+	@$(NEED) mosquitto strace espeak-ng aplay:alsa-utils shellcheck rauc mksquashfs:squashfs-tools mmdebstrap systemd-analyze:systemd systemd-nspawn:systemd-container pg_ctlcluster:postgresql $(BROWSER)
 	@$(V)/pytest -n 2 --dist loadfile --ignore=tests/cluster --ignore=tests/virtual $(ARGS)
 
 VIRTUAL := mosquitto qemu-system-aarch64:qemu-system-arm qemu-aarch64-static:qemu-user-static mmdebstrap arch-test \
@@ -74,6 +74,10 @@ $(HTMX): provisioning/console/node_modules/.package-lock.json provisioning/conso
 
 sbom: .venv/ready  ## what a kiosk's system is made of, in CycloneDX (ROOT=/, OUT=build/kiosk.cdx.json)
 	@$(V)/python -m firmware.sbom --root $(or $(ROOT),/) --out $(or $(OUT),build/kiosk.cdx.json)
+
+voices: .venv/ready  ## record what a kiosk says, as far as nobody has (CONFIG=kiosk.toml)
+	@$(NEED) espeak-ng
+	@$(V)/homeward-kiosk voices --config "$(CONFIG)"
 
 vectors: .venv/ready  ## write the wire format's test vectors anew
 	@$(V)/python -m tests.vectors.make

@@ -77,6 +77,12 @@ class ButtonError(HardwareError):
     code = "button"
 
 
+class VoiceError(HardwareError):
+    """Something that must be heard can't be: a recording is missing, or nothing plays it."""
+
+    code = "voice"
+
+
 class UninformedError(LocalError):
     """Nothing here tells people what they would agree to: informed consent isn't possible."""
 

@@ -20,7 +20,15 @@ from edge_agent import __version__, config
 from edge_agent.darkroom import Darkroom
 from edge_agent.enrolment import certificates, kiosk_side
 from edge_agent.enrolment.renewal import SigningRenewal
-from edge_agent.errors import HomewardError, ModelError, PausedError, ScreenError, UninformedError
+from edge_agent.errors import (
+    HomewardError,
+    ModelError,
+    PausedError,
+    ScreenError,
+    SettingsError,
+    UninformedError,
+    VoiceError,
+)
 from edge_agent.events import emit
 from edge_agent.files import read_signer
 from edge_agent.hardware.clock import SystemClock
@@ -30,8 +38,9 @@ from edge_agent.hardware.watchdog import SystemdWatchdog
 from edge_agent.health import HealthFile
 from edge_agent.orders import StandingOrders, ordered_to_wipe
 from edge_agent.outbox import Limits, Outbox
+from edge_agent.recordings import Recordings
 from edge_agent.reporting import Reporter
-from edge_agent.session import flow, notice
+from edge_agent.session import flow, notice, speech
 from edge_agent.session.commands import Capture, Crop, DropPixels, Seal, Show, StartCamera, StopCamera, TakeBack
 from edge_agent.session.consent import Purpose
 from edge_agent.session.events import (
@@ -40,6 +49,7 @@ from edge_agent.session.events import (
     Captured,
     CaptureFailed,
     FacesSeen,
+    Said,
     Sealed,
     SealFailed,
     TakeBackFailed,
@@ -50,6 +60,7 @@ from edge_agent.session.events import (
 from edge_agent.session.gestures import Gestures
 from edge_agent.session.pace import Pace
 from edge_agent.session.table import Stage
+from edge_agent.speaking import Speaker
 from edge_agent.trust import TrustFile
 from edge_agent.vision import finder, manifest
 from edge_agent.wire import status
@@ -61,14 +72,16 @@ if TYPE_CHECKING:
 
     from edge_agent.config import KioskSettings
     from edge_agent.hardware.parts import Parts
-    from edge_agent.ports import Clock, Display, Watchdog
+    from edge_agent.ports import Clock, Display, Presenter, Watchdog
     from edge_agent.reporting import Queued
     from edge_agent.session.commands import Command
     from edge_agent.session.events import Event
+    from edge_agent.session.notice import Notice
 
 _LONGEST_WAIT_S: Final = 1.0  # SIGTERM is looked for in between
 _CHECK_EVERY_S: Final = 2.0
 _UNSEEN_S: Final = 5.0  # as long as a page may take to load again, without ending somebody's session
+_MOST_NAMED: Final = 8  # of the sentences that can't be heard: mostly they lack for one reason
 
 
 class Kiosk:
@@ -106,6 +119,7 @@ class Kiosk:
         self._stage: Stage | None = None
         self._crop_ms = 0.0
         self._queued: Queued | None = None
+        self._speaker = None if parts.voice is None else Speaker(parts.voice, lambda: reporter.notices)
         self._stopping = False
         self._do(commands)
 
@@ -124,7 +138,8 @@ class Kiosk:
                     self._tell(*self._gestures.edge(edge.at, down=edge.down))
                 now = self._clock.monotonic()
                 self._tell(*self._gestures.tick(now))
-                if (deadline := flow.deadline(self._state)) is not None and now >= deadline:
+                self._listen()
+                if not self._speaking and (deadline := flow.deadline(self._state)) is not None and now >= deadline:
                     self._tell(Tick(at=now))
                 if self._framing:
                     self._look()
@@ -132,21 +147,41 @@ class Kiosk:
                 watchdog.beat(self._blocked or self._state.stage)
         finally:
             self._darkroom.close()
-            for presenter in self._parts.presenters:
+            for presenter in self._presenters:
                 presenter.close()
             self._parts.button.close()
         emit("stopped", program="kiosk")
 
     @property
+    def _presenters(self) -> tuple[Presenter, ...]:
+        return self._parts.presenters if self._speaker is None else (*self._parts.presenters, self._speaker)
+
+    @property
+    def _speaking(self) -> bool:
+        return self._speaker is not None and self._speaker.speaking
+
+    @property
     def _framing(self) -> bool:
         return self._state.camera_on and self._state.stage is Stage.FRAMING and self._state.awaiting is None
+
+    def _listen(self) -> None:
+        """Find out whether the voice has said everything, and whether anybody could hear it."""
+        if self._speaker is None:
+            return
+        if self._speaker.has_finished():
+            self._tell(Said(at=self._clock.monotonic()))
+        fault = self._speaker.fault
+        if fault is not None and fault.code != self._blocked:
+            self._complain(fault)
+            self._blocked = fault.code
+            self._tell(Blocked(at=self._clock.monotonic(), code=fault.code))
 
     def _patience(self) -> float:
         """How long nothing has to be done unless the button moves, in seconds."""
         if self._framing:
             return 0.0
         now = self._clock.monotonic()
-        due = (self._gestures.deadline(), flow.deadline(self._state))
+        due = (self._gestures.deadline(), None if self._speaking else flow.deadline(self._state))
         return max(0.0, min([_LONGEST_WAIT_S, *(at - now for at in due if at is not None)]))
 
     # -- The session ---------------------------------------------------------------------------------------------------
@@ -191,7 +226,7 @@ class Kiosk:
         if command.scene.stage is not self._stage:
             self._stage = command.scene.stage
             emit("stage", stage=self._stage)  # where somebody is, never what they chose
-        for presenter in self._parts.presenters:
+        for presenter in self._presenters:
             presenter.show(command.scene, command.say)
 
     def _try_camera(self, act: Callable[[], None]) -> Event | None:
@@ -296,6 +331,8 @@ class Kiosk:
                 raise _nobody_watches()
             self._darkroom.check()
             self._reporter.check()
+            if self._speaker is not None:
+                self._speaker.check()
         except HomewardError as fault:
             if fault.code != self._blocked:
                 self._complain(fault)
@@ -447,21 +484,15 @@ def _check(settings: KioskSettings) -> int:
     def camera() -> None:
         parts[0].open_camera().close()
 
-    def words() -> None:
-        controller = TrustFile(settings.trust).current().content.controller
-        facts = notice.Facts(ngo=controller.name, telephone=controller.contact, days=settings.consent.days_kept)
-        for language in settings.consent.languages:
-            if notice.load(language, facts).needs_a_native_reader:
-                sys.stdout.write(f"note  the words in {language!r} were made by a machine and need a native reader\n")
-
     attempts: dict[str, Callable[[], object]] = {
         "signing key": lambda: read_signer(Path(settings.signing_key)),
         "recipient bundle": lambda: TrustFile(settings.trust).current(),
         "what people are told": lambda: check_informs(settings),
-        "words": words,
+        "words": lambda: _check_words(settings),
         "models": lambda: _open_finder(settings),
         "outbox": lambda: Outbox.open(settings.outbox_file, Limits(**msgspec.structs.asdict(settings.outbox))).close(),
         "button and lights": lambda: parts.append(open_parts(settings)),
+        "voice": lambda: _check_voice(settings, parts),
         "camera": camera,
     }
     problems = 0
@@ -478,15 +509,60 @@ def _check(settings: KioskSettings) -> int:
     return 1 if problems else 0
 
 
+def _check_words(settings: KioskSettings) -> None:
+    for language, found in _notices(settings).items():
+        if found.needs_a_native_reader:
+            sys.stdout.write(f"note  the words in {language!r} were made by a machine and need a native reader\n")
+
+
+def _check_voice(settings: KioskSettings, parts: Sequence[Parts]) -> None:
+    """Name the recordings that are missing or stale, the first few one by one; then try the output."""
+    if settings.voice is None:
+        return
+    problems = list(Recordings(Path(settings.voice.folder)).problems(speech.all_sentences(_notices(settings))))
+    for problem in problems[:_MOST_NAMED]:
+        sys.stdout.write(f"BAD   voice: {problem.explain()}\n")
+    if problems:
+        raise VoiceError(
+            f"{len(problems)} sentences can't be heard", next_step="Run `homeward-kiosk voices`, then check again."
+        )
+    for part in parts:
+        if part.voice is not None:
+            part.voice.check(())
+
+
+def _notices(settings: KioskSettings) -> dict[str, Notice]:
+    controller = TrustFile(settings.trust).current().content.controller
+    facts = notice.Facts(ngo=controller.name, telephone=controller.contact, days=settings.consent.days_kept)
+    return {language: notice.load(language, facts) for language in settings.consent.languages}
+
+
+def _voices(settings: KioskSettings) -> int:
+    """Record what this kiosk says, as far as nobody has; say what a person must do."""
+    if settings.voice is None:
+        raise SettingsError("This kiosk has no voice.", next_step="Add [voice] with a folder to its settings.")
+    problems = 0
+    for problem in Recordings(Path(settings.voice.folder)).make(speech.all_sentences(_notices(settings))):
+        problems += 1
+        sys.stdout.write(f"BAD   {problem.explain()}\n")
+    sys.stdout.write(f"{'ok   ' if not problems else 'BAD  '} the recordings in {settings.voice.folder}\n")
+    return 1 if problems else 0
+
+
+_COMMANDS: Final[dict[str, Callable[[KioskSettings], int]]] = {"run": _run, "check": _check, "voices": _voices}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the kiosk, or check its set-up."""
+    """Run the kiosk, check its set-up, or record what it says."""
     parser = argparse.ArgumentParser(prog="homeward-kiosk", description="Takes consented reports at a kiosk.")
-    parser.add_argument("command", choices=("run", "check"), help="serve people, or look for problems")
+    parser.add_argument(
+        "command", choices=tuple(_COMMANDS), help="serve people, look for problems, or record what is not recorded yet"
+    )
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the kiosk's settings, TOML")
     chosen = parser.parse_args(arguments)
     try:
         settings = config.load(chosen.config)
-        return _check(settings) if chosen.command == "check" else _run(settings)
+        return _COMMANDS[chosen.command](settings)
     except HomewardError as fault:
         sys.stderr.write(f"homeward-kiosk: {fault.explain()}\n")
         return 1

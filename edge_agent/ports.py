@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
     import numpy.typing as npt
 
     from edge_agent.session.scene import Say, Scene
+    from edge_agent.session.speech import Sentence
     from edge_agent.wire.report import ClockQuality
 
     Rgb = npt.NDArray[np.uint8]
@@ -131,6 +132,29 @@ class Display(Presenter, Mirror, Protocol):
 
     def unseen_s(self) -> float:
         """For how many seconds nobody has been able to see it; 0 while somebody can."""
+        ...
+
+
+class Voice(Protocol):
+    """Says sentences aloud, one after the other."""
+
+    def say(self, sentences: Sequence[Sentence]) -> None:
+        """Fall silent at once, then begin to say these; return without waiting.
+
+        Raises VoiceError when one of them can't be said: then none is.
+        """
+        ...
+
+    def busy(self) -> bool:
+        """Whether it is still speaking. Raises VoiceError when what was to be said could not be heard."""
+        ...
+
+    def check(self, sentences: Iterable[Sentence]) -> None:
+        """Raise VoiceError unless each of these could be said now, and heard."""
+        ...
+
+    def close(self) -> None:
+        """Fall silent. Calling it twice is fine."""
         ...
 
 

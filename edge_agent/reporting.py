@@ -23,6 +23,8 @@ from edge_agent.wire.report import ClockQuality
 from edge_agent.wire.topics import Channel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edge_agent.config import KioskSettings
     from edge_agent.outbox import Entry, Link, Outbox
     from edge_agent.ports import Clock, Now
@@ -93,6 +95,11 @@ class Reporter:
             bundle.check_alive(now.utc)
         self._withdraw()
         self._outbox.room()
+
+    @property
+    def notices(self) -> Mapping[str, Notice]:
+        """The words in force, by language, in the order in which the languages are offered."""
+        return self._notices
 
     def notice(self, language: str) -> Notice:
         """Give the words of a language, as they are said in this session."""

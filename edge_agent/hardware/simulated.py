@@ -22,11 +22,12 @@ from edge_agent.settings import Settings, setting
 from edge_agent.vision import photograph
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from edge_agent.config import Pace, Streams
     from edge_agent.session.scene import Say, Scene
+    from edge_agent.session.speech import Sentence
 
 _PRESS: Final = 0.25  # how long a press is, as a part of a hold
 _AFTER_HOLD_S: Final = 0.1  # how much longer than needed a hold is
@@ -125,6 +126,31 @@ class SimulatedPerson:
             self._steps = rest
             held_for = self._pace.hold_s + _AFTER_HOLD_S
         self._edges = [Edge(down, down=True), Edge(down + held_for, down=False)]
+
+
+class SimulatedVoice:
+    """A voice that nobody hears: it keeps what it was given to say, and takes `pace_s` seconds for each sentence."""
+
+    def __init__(self, pace_s: float = 0.0) -> None:
+        self._pace_s = pace_s
+        self._ends_at = 0.0
+        self.said: list[Sentence] = []
+
+    def say(self, sentences: Sequence[Sentence]) -> None:
+        """Begin to say these instead."""
+        self.said.extend(sentences)
+        self._ends_at = time.monotonic() + self._pace_s * len(sentences) if sentences else 0.0
+
+    def busy(self) -> bool:
+        """Whether the time that they take is not over."""
+        return time.monotonic() < self._ends_at
+
+    def check(self, sentences: Iterable[Sentence]) -> None:
+        """Find nothing wrong: it can say everything."""
+
+    def close(self) -> None:
+        """Fall silent."""
+        self._ends_at = 0.0
 
 
 class PhotographCamera:

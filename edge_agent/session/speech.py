@@ -1,5 +1,8 @@
 """What is said in a scene: by the voice aloud, by the screen in writing.
 
+Each sentence has a key, by which a recording of it is found. All that a kiosk can ever say is finite (`all_sentences`):
+its own name and telephone are in its sentences, and the receipt code is said symbol by symbol.
+
 `notices` maps the offered languages, in their order, to their words. Until somebody has chosen a language, everything
 is said in each of them in turn.
 """
@@ -7,27 +10,37 @@ is said in each of them in turn.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from edge_agent.session.consent import Party, Purpose, Who
 from edge_agent.session.notice import NOTICE
 from edge_agent.session.scene import Act, Choice, Face, Language, Say, Scene
 from edge_agent.session.table import Stage
+from edge_agent.wire import receipt_code
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from edge_agent.session.notice import Notice
 
     Notices: TypeAlias = Mapping[str, Notice]
 
 
+MOST_FACES: Final = 20
+"""How many faces have a number that can be said."""
+
+_AFTER_S: Final = 0.35
+_AFTER_GROUP_S: Final = 0.9  # between groups of the code, for whoever writes it down
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
-    """Words, and the code of the language to say them in."""
+    """Words, the code of the language to say them in, their key, and how long to be silent after them (seconds)."""
 
     language: str
+    key: str
     words: str
+    pause_s: float = _AFTER_S
 
 
 def spoken(scene: Scene, say: Say, notices: Notices) -> tuple[Sentence, ...]:
@@ -35,42 +48,40 @@ def spoken(scene: Scene, say: Say, notices: Notices) -> tuple[Sentence, ...]:
     match say:
         case Say.SCENE:
             return (
-                *(_in(notice, words) for notice in _heard(scene, notices) for words in statement(scene, notice)),
-                *(_in(notice, notice.text("help.press")) for notice in _heard(scene, notices)),
+                *(one for notice in _heard(scene, notices) for one in _stated(scene, notice)),
+                *(_in(notice, "help.press") for notice in _heard(scene, notices)),
                 *_lit(scene, notices),
             )
         case Say.CHOICE:
             return _lit(scene, notices)
         case Say.GUIDANCE:
-            return tuple(_in(notice, notice.text(f"guidance.{scene.guidance}")) for notice in _heard(scene, notices))
+            return tuple(_in(notice, f"guidance.{scene.guidance}") for notice in _heard(scene, notices))
         case Say.WARNING | Say.NOTHING_CHOSEN | Say.LET_GO | Say.NOT_TAKEN_BACK:
-            return tuple(_in(notice, notice.text(f"say.{say}")) for notice in _heard(scene, notices))
+            return tuple(_in(notice, f"say.{say}") for notice in _heard(scene, notices))
         case Say.NOTHING:
             return ()
         case _:  # pragma: no cover - mypy proves that there is no other
             assert_never(say)
 
 
-def statement(scene: Scene, notice: Notice) -> tuple[str, ...]:  # noqa: PLR0911 - one line for each stage
+def statement(scene: Scene, notice: Notice) -> tuple[str, ...]:
     """Give what is happening, sentence by sentence. The notice goes before each person's first question."""
-    match scene.stage:
-        case Stage.CONSENT | Stage.PERMISSION:
-            return _asked(scene, notice)
-        case Stage.CHOOSING:
-            return (notice.text("scene.choosing_several" if scene.faces else "scene.choosing_none"),)
-        case Stage.FRAMING:
-            return (notice.text("scene.taking" if scene.taking else "scene.framing"),)
-        case Stage.DONE:
-            return (notice.text("scene.done", code=scene.receipt_code),)
-        case Stage.NOTHING_KEPT:
-            assert scene.ending is not None, "something has ended it"
-            return (notice.text(f"nothing_kept.{scene.ending.name.lower()}"),)
-        case Stage.REST:
-            return (notice.text("scene.cannot" if scene.code else "scene.rest"),)
-        case Stage.LANGUAGE | Stage.WHO | Stage.REVIEW | Stage.SEALING | Stage.TAKEN_BACK | Stage.CANNOT:
-            return (notice.text(f"scene.{scene.stage}"),)
-        case _:  # pragma: no cover - mypy proves that there is no other
-            assert_never(scene.stage)
+    return tuple(
+        notice.text(key, code=scene.receipt_code) if key == _WITH_CODE else notice.text(key) for key in _keys(scene)
+    )
+
+
+def all_sentences(notices: Notices) -> Iterator[Sentence]:
+    """Go through all that can be said in these languages, whatever happens: what there must be recordings of."""
+    for notice in notices.values():
+        for key in notice.texts:
+            if key == _WITH_CODE:
+                yield from _around_the_code(notice)
+            elif not key.startswith(("language.", "choice.")) and key != "help.hold":
+                yield _in(notice, key)
+        for choice in (*Act, *Who, *(Face(index) for index in range(MOST_FACES)), Language(notice.language)):
+            yield _hold(choice, notice, notices)
+        yield from (_symbol(symbol, notice) for symbol in receipt_code.ALPHABET)
 
 
 def label(choice: Choice, notice: Notice, notices: Notices) -> str:
@@ -86,15 +97,64 @@ def label(choice: Choice, notice: Notice, notices: Notices) -> str:
             assert_never(choice)
 
 
-def _asked(scene: Scene, notice: Notice) -> tuple[str, ...]:
+_WITH_CODE: Final = "scene.done"
+
+
+def _keys(scene: Scene) -> tuple[str, ...]:  # noqa: PLR0911 - one line for each stage
+    """Name what is happening, sentence by sentence."""
+    match scene.stage:
+        case Stage.CONSENT | Stage.PERMISSION:
+            return _asked(scene)
+        case Stage.CHOOSING:
+            return ("scene.choosing_several" if scene.faces else "scene.choosing_none",)
+        case Stage.FRAMING:
+            return ("scene.taking" if scene.taking else "scene.framing",)
+        case Stage.DONE:
+            return (_WITH_CODE,)
+        case Stage.NOTHING_KEPT:
+            assert scene.ending is not None, "something has ended it"
+            return (f"nothing_kept.{scene.ending.name.lower()}",)
+        case Stage.REST:
+            return ("scene.cannot" if scene.code else "scene.rest",)
+        case Stage.LANGUAGE | Stage.WHO | Stage.REVIEW | Stage.SEALING | Stage.TAKEN_BACK | Stage.CANNOT:
+            return (f"scene.{scene.stage}",)
+        case _:  # pragma: no cover - mypy proves that there is no other
+            assert_never(scene.stage)
+
+
+def _asked(scene: Scene) -> tuple[str, ...]:
     assert scene.question is not None, "something is asked"
     purpose, party = scene.question.purpose, scene.question.party
     side = "subject" if party is Party.SUBJECT else "adult"
-    question = notice.text(f"question.{purpose}.{side}")
+    question = f"question.{purpose}.{side}"
     if purpose is not Purpose.TRACING:
         return (question,)
-    handing_over = (notice.text("scene.permission"),) if side == "adult" else ()
-    return (*handing_over, *(notice.text(f"notice.{sentence}") for sentence in NOTICE), question)
+    handing_over = ("scene.permission",) if side == "adult" else ()
+    return (*handing_over, *(f"notice.{sentence}" for sentence in NOTICE), question)
+
+
+def _stated(scene: Scene, notice: Notice) -> Iterator[Sentence]:
+    if scene.stage is not Stage.DONE:
+        yield from (_in(notice, key) for key in _keys(scene))
+        return
+    before, after = _around_the_code(notice)
+    yield before
+    for group in scene.receipt_code.split("-"):
+        yield from (_symbol(symbol, notice) for symbol in group[:-1])
+        yield _symbol(group[-1], notice, pause_s=_AFTER_GROUP_S)
+    yield after
+
+
+def _around_the_code(notice: Notice) -> tuple[Sentence, Sentence]:
+    before, after = notice.texts[_WITH_CODE].split("{code}")
+    return (
+        Sentence(language=notice.language, key=f"{_WITH_CODE}.before", words=before.strip()),
+        Sentence(language=notice.language, key=f"{_WITH_CODE}.after", words=after.strip(" .\u3002\u06d4")),
+    )
+
+
+def _symbol(symbol: str, notice: Notice, pause_s: float = _AFTER_S) -> Sentence:
+    return Sentence(language=notice.language, key=f"code.{symbol}", words=symbol, pause_s=pause_s)
 
 
 def _lit(scene: Scene, notices: Notices) -> tuple[Sentence, ...]:
@@ -102,12 +162,26 @@ def _lit(scene: Scene, notices: Notices) -> tuple[Sentence, ...]:
     if choice is None:
         return ()
     heard = (notices[choice.code],) if isinstance(choice, Language) else _heard(scene, notices)
-    return tuple(_in(notice, notice.text("help.hold", choice=label(choice, notice, notices))) for notice in heard)
+    return tuple(_hold(choice, notice, notices) for notice in heard)
+
+
+def _hold(choice: Choice, notice: Notice, notices: Notices) -> Sentence:
+    match choice:
+        case Language():
+            name = "language"  # each is offered in itself
+        case Face(index):
+            name = f"face-{index + 1}"
+        case Act() | Who():
+            name = str(choice)
+        case _:  # pragma: no cover - mypy proves that there is no other
+            assert_never(choice)
+    words = notice.text("help.hold", choice=label(choice, notice, notices))
+    return Sentence(language=notice.language, key=f"help.hold.{name}", words=words)
 
 
 def _heard(scene: Scene, notices: Notices) -> tuple[Notice, ...]:
     return tuple(notices.values()) if scene.language is None else (notices[scene.language],)
 
 
-def _in(notice: Notice, words: str) -> Sentence:
-    return Sentence(language=notice.language, words=words)
+def _in(notice: Notice, key: str) -> Sentence:
+    return Sentence(language=notice.language, key=key, words=notice.text(key))

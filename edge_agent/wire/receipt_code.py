@@ -19,7 +19,9 @@ from edge_agent.errors import ReceiptCodeError
 ENTROPY_BYTES: Final = 5
 """How many random bytes make a code: 40 bits."""
 
-_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""The symbols of a code: Crockford's, without I, L, O and U."""
+
 _FORGIVEN: Final = str.maketrans("OIL", "011", "- \t\n\r\u00a0\u2010\u2011\u2012\u2013\u2014\u2212")
 _DATA_SYMBOLS: Final = 8
 _SYMBOLS: Final = _DATA_SYMBOLS + 1
@@ -43,12 +45,12 @@ def parse(text: str) -> str:
     Raises ReceiptCodeError when it can't be a receipt code, or has a slip in it.
     """
     symbols = text.upper().translate(_FORGIVEN)
-    if len(symbols) != _SYMBOLS or not set(symbols) <= set(_ALPHABET):
+    if len(symbols) != _SYMBOLS or not set(symbols) <= set(ALPHABET):
         raise ReceiptCodeError(
             f"A receipt code has {_SYMBOLS} letters or digits, in groups of {_GROUP}; this is something else.",
             next_step="Ask for the whole code again, group by group.",
         )
-    values = [_ALPHABET.index(symbol) for symbol in symbols]
+    values = [ALPHABET.index(symbol) for symbol in symbols]
     if _sum(values) != 0:
         raise ReceiptCodeError(
             "A letter or digit of the receipt code is wrong, or two have changed places.",
@@ -58,7 +60,7 @@ def parse(text: str) -> str:
 
 
 def _written(values: list[int]) -> str:
-    symbols = "".join(_ALPHABET[value] for value in values)
+    symbols = "".join(ALPHABET[value] for value in values)
     return "-".join(symbols[start : start + _GROUP] for start in range(0, _SYMBOLS, _GROUP))
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,35 +11,22 @@ import pytest
 from PIL import Image
 
 from edge_agent import config
-from edge_agent.darkroom import Darkroom
-from edge_agent.enrolment.renewal import SigningRenewal
 from edge_agent.errors import CameraError
-from edge_agent.files import read_signer
-from edge_agent.hardware.clock import SystemClock
-from edge_agent.hardware.parts import Parts
-from edge_agent.hardware.simulated import PhotographCamera, Script, SimulatedPerson, Step
-from edge_agent.health import HealthFile
-from edge_agent.kiosk import Kiosk, main
-from edge_agent.orders import StandingOrders
+from edge_agent.hardware.simulated import PhotographCamera
+from edge_agent.kiosk import main
 from edge_agent.outbox import Limits, Outbox
-from edge_agent.reporting import Reporter
 from edge_agent.session import notice
 from edge_agent.session.table import Stage
 from edge_agent.trust import TrustFile
-from edge_agent.vision import finder, manifest
-from edge_agent.wire import report, sealing, status, withdrawal
-from edge_agent.wire.bundle import Holder, Recipient
+from edge_agent.wire import status, withdrawal
 from edge_agent.wire.consent import Notice, Purpose, Role, Subject
-from edge_agent.wire.keys import RecipientPrivateKey
 from edge_agent.wire.topics import Channel
-from provisioning.throwaway import ThrowawayFleet
+from tests.unit.device.world import Witness, World
 
 if TYPE_CHECKING:
-    from edge_agent.ports import Frame
-    from edge_agent.session.scene import Say, Scene
+    from pathlib import Path
 
-ASTRONAUT = Path(__file__).parents[3] / "models" / "files" / "astronaut.png"
-ROOMY = Limits(max_bytes=50_000_000, max_records=100, keep_free_bytes=0)
+    from edge_agent.ports import Frame
 
 BLACK = -1.0  # in a model's input
 
@@ -59,35 +44,6 @@ ADULT = [
 ]
 
 
-class Quiet:
-    def ready(self) -> None: ...
-
-    def beat(self, status: str) -> None: ...
-
-
-@dataclass
-class Witness:
-    """Sees every scene, and what the camera did meanwhile; ends the kiosk when the session is over."""
-
-    stages: list[Stage] = field(default_factory=list)
-    camera_on: set[Stage] = field(default_factory=set)
-    codes: set[str] = field(default_factory=set)
-    camera: PhotographCamera | None = None
-    kiosk: Kiosk | None = None
-
-    def show(self, scene: Scene, _say: Say) -> None:
-        if not self.stages or self.stages[-1] is not scene.stage:
-            self.stages.append(scene.stage)
-        self.codes.add(scene.code)
-        if self.camera is not None and self.camera.running:
-            self.camera_on.add(scene.stage)
-        over = scene.stage is Stage.REST and len(self.stages) > 1
-        if self.kiosk is not None and (over or scene.stage is Stage.CANNOT):
-            self.kiosk.stop()
-
-    def close(self) -> None: ...
-
-
 class FailingCamera(PhotographCamera):
     """Gives `frames` frames in all, then none."""
 
@@ -98,62 +54,6 @@ class FailingCamera(PhotographCamera):
             raise CameraError("no frame came")
         self.frames -= 1
         return super().capture(timeout)
-
-
-class World:
-    """One kiosk with a fleet around it, in one directory."""
-
-    def __init__(self, directory: Path) -> None:
-        self.recipient = RecipientPrivateKey.generate()
-        recipients = [Recipient(name="escrow", holder=Holder.ESCROW, key=self.recipient.public_key.raw)]
-        self.fleet = ThrowawayFleet(directory, recipients)
-        self.here = self.fleet.add_kiosk("kiosk-1", pace="hold_s = 0.3\nnotice_shown_s = 0.2")
-        self.settings = config.load(self.here / "kiosk.toml")
-        self.witness = Witness()
-
-    def play(
-        self,
-        steps,
-        photographs=(ASTRONAUT,),
-        limits=ROOMY,
-        camera=PhotographCamera,
-        before=lambda _outbox: None,
-        display=None,
-    ):
-        """Run one session; return what is in the outbox afterwards."""
-        shown = () if display is None else (display,)
-        clock, signer = SystemClock(), read_signer(self.here / "signing.key")
-        outbox = Outbox.open(self.settings.outbox_file, limits)
-        before(outbox)
-        script = Script(step=[Step(stage=Stage(stage), choose=choose, after_s=0.05) for stage, choose in steps])
-        person = SimulatedPerson(script, self.settings.pace)
-
-        def open_camera():
-            self.witness.camera = camera(photographs, self.settings.hardware.streams)
-            return self.witness.camera
-
-        parts = Parts(person, (person, *shown, self.witness), open_camera)
-        self.darkroom = Darkroom(clock, open_camera, lambda: finder.load_detector("united", manifest.load()), shown)
-        reporter = Reporter(self.settings, clock, signer, TrustFile(self.settings.trust), outbox)
-        health = HealthFile(self.settings.health_file, signer, clock)
-        trust = TrustFile(self.settings.trust)
-        orders = StandingOrders(self.settings, trust, self.here / "signing.key")
-        renewal = SigningRenewal(self.settings, signer, trust.root)
-        kiosk = Kiosk(self.settings, clock, parts, self.darkroom, reporter, outbox, health, orders, renewal, display)
-        self.witness.kiosk = kiosk
-        kiosk.run(Quiet())
-        queued = [outbox.read(entry.record_id) for entry in outbox.waiting(10)]
-        outbox.close()
-        return queued
-
-    def open(self, sealed: bytes) -> report.Report:
-        record = sealing.parse_record(sealed)
-        return report.read(sealing.open_record(record, self.recipient), record.claims)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 @pytest.fixture

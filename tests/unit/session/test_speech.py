@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edge_agent.session.consent import Who
 from edge_agent.session.events import Blocked, FacesSeen
-from edge_agent.session.guidance import View
+from edge_agent.session.guidance import Guidance, View
 from edge_agent.session.notice import NOTICE, Facts, load
 from edge_agent.session.scene import Act, Face, Language, Say
-from edge_agent.session.speech import Sentence, label, spoken, statement
+from edge_agent.session.speech import Sentence, all_sentences, label, spoken, statement
 from edge_agent.session.table import Stage
 from tests.unit.session.player import PACE, Player
 
@@ -59,8 +61,8 @@ def test_a_later_purpose_is_asked_without_the_notice_again():
 def test_until_a_language_is_chosen_each_is_heard_in_turn():
     person = Player().to(Stage.LANGUAGE)
     assert spoken(person.scene, Say.SCENE, WORDS)[:2] == (
-        Sentence(language="en", words=WORDS["en"].text("scene.language")),
-        Sentence(language="ug", words=WORDS["ug"].text("scene.language")),
+        Sentence(language="en", key="scene.language", words=WORDS["en"].text("scene.language")),
+        Sentence(language="ug", key="scene.language", words=WORDS["ug"].text("scene.language")),
     )
 
 
@@ -111,5 +113,29 @@ def test_choosing_without_a_face_says_that_none_was_found():
     assert statement(person.scene, ENGLISH) == (ENGLISH.text("scene.choosing_none"),)
 
 
-def test_the_code_is_said_at_the_end():
-    assert "ABC-DEF-GH1" in heard(Player().to(Stage.DONE))[0]
+@pytest.mark.red_line(13)
+def test_the_code_is_said_symbol_by_symbol_with_a_pause_after_each_group():
+    person = Player().to(Stage.DONE)
+    before, *symbols, after = spoken(person.scene, Say.SCENE, WORDS)[:11]
+    assert before.words.endswith("Your code is")
+    assert [one.words for one in symbols] == list("ABCDEFGH1")
+    assert [one.pause_s > 0.5 for one in symbols] == [False, False, True] * 3
+    assert after.words.startswith("Write it down")
+
+
+@pytest.mark.red_line(13)
+@pytest.mark.parametrize("stage", Stage)
+def test_whatever_is_said_is_among_all_that_can_be_said(stage):
+    recorded = {(one.language, one.key): one.words for one in all_sentences(WORDS)}
+    person = Player().to(stage)
+    for say in Say:
+        scene = person.scene if say is not Say.GUIDANCE else replace(person.scene, guidance=Guidance.CLOSER)
+        for lit in range(max(1, len(scene.choices))):
+            for one in spoken(replace(scene, lit=lit), say, WORDS):
+                assert recorded[one.language, one.key] == one.words
+
+
+def test_all_that_can_be_said_has_one_name_each_and_no_place_left_to_fill():
+    sentences = list(all_sentences(WORDS))
+    assert len({(one.language, one.key) for one in sentences}) == len(sentences)
+    assert all(one.words and "{" not in one.words for one in sentences)

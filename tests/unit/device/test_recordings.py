@@ -1,0 +1,154 @@
+"""Recordings: espeak-ng makes what nobody has recorded, no person's voice is written over, none outlives its words."""
+
+from __future__ import annotations
+
+import wave
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from edge_agent.errors import VoiceError
+from edge_agent.recordings import RATE_HZ, Recordings, wav
+from edge_agent.session import notice, speech
+from edge_agent.session.speech import Sentence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FACTS = notice.Facts(ngo="Lantern House", telephone="+1 555 0100", days=180)
+NO = Sentence(language="en", key="help.hold.no", words="Hold: No.")
+YES = Sentence(language="en", key="help.hold.yes", words="Hold: Yes.")
+IN_UYGHUR = Sentence(language="ug", key="choice", words="ياق")
+TONE = wav((9000 * np.sin(np.arange(4000) / 20)).astype(np.int16))
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Recordings:
+    return Recordings(tmp_path / "voices")
+
+
+def put(recordings: Recordings, sentence: Sentence, content: bytes) -> None:
+    path = recordings.path(sentence)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def told(recordings: Recordings, *sentences: Sentence) -> list[str]:
+    return [problem.explain() for problem in recordings.problems(sentences)]
+
+
+@pytest.mark.red_line(12)
+@pytest.mark.parametrize("language", ["en", "ug", "zh"])
+def test_every_sentence_of_a_language_is_made_and_can_be_heard(recordings, language):
+    sentences = list(speech.all_sentences({language: notice.load(language, FACTS)}))
+    assert list(recordings.make(sentences)) == []
+    assert told(recordings, *sentences) == []
+    seconds = {one.key: recordings.samples(one).size / RATE_HZ for one in sentences}
+    assert min(seconds.values()) > 0.1
+    assert seconds["notice.take_back"] > 2, "with the telephone in it"
+
+
+def test_what_is_made_says_these_words_and_no_others(recordings):
+    assert list(recordings.make([NO, YES])) == []
+    assert not np.array_equal(recordings.samples(NO), recordings.samples(YES))
+
+
+def test_what_is_there_is_not_made_again(recordings):
+    list(recordings.make([NO]))
+    before = recordings.path(NO).stat().st_ino
+    list(recordings.make([NO, YES]))
+    assert recordings.path(NO).stat().st_ino == before
+
+
+@pytest.mark.red_line(12)
+def test_other_words_are_told_and_then_said_anew(recordings):
+    list(recordings.make([NO]))
+    before = recordings.samples(NO)
+    other = replace(NO, words="Hold: Not now.")
+    assert "was not recorded for the words that are meant now: Hold: Not now." in told(recordings, other)[0]
+    assert list(recordings.make([other])) == []
+    assert told(recordings, other) == []
+    assert not np.array_equal(recordings.samples(other), before)
+
+
+def test_a_persons_recording_takes_the_machines_place_and_stays(recordings):
+    list(recordings.make([NO]))
+    put(recordings, NO, TONE)
+    assert list(recordings.make([NO])) == []
+    assert told(recordings, NO) == []
+    assert recordings.path(NO).read_bytes() == TONE
+
+
+def test_a_recording_that_was_there_before_anything_was_made_stays(recordings):
+    put(recordings, NO, TONE)
+    assert list(recordings.make([NO])) == []
+    assert recordings.path(NO).read_bytes() == TONE
+
+
+@pytest.mark.red_line(12)
+def test_a_persons_recording_of_other_words_is_kept_and_told(recordings):
+    put(recordings, NO, TONE)
+    list(recordings.make([NO]))
+    other = replace(NO, words="Hold: Not now.")
+    (problem,) = recordings.make([other])
+    assert "somebody's recording of other words" in problem.what
+    assert recordings.path(NO).read_bytes() == TONE
+    assert told(recordings, other) != []
+
+
+def in_another_form(rate: int) -> bytes:
+    changed = bytearray(TONE)
+    changed[24:28] = rate.to_bytes(4, "little")
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "is not there"),
+        (b"", "is no WAV file"),
+        (b"RIFF and then nothing", "is no WAV file"),
+        (in_another_form(8000), "is not 22050 Hz, one channel, 16 bit"),
+        (wav(np.zeros(9000, dtype=np.int16)), "says nothing"),
+        (wav(np.zeros(0, dtype=np.int16)), "says nothing"),
+    ],
+    ids=["missing", "empty", "no WAV", "another rate", "silence", "no samples"],
+)
+@pytest.mark.red_line(12)
+def test_what_can_not_be_heard_is_named_with_what_to_do(recordings, content, complaint):
+    list(recordings.make([NO]))
+    recordings.path(NO).unlink()
+    if content is not None:
+        put(recordings, NO, content)
+    (explained,) = told(recordings, NO)
+    assert complaint in explained
+    assert "help.hold.no.wav" in explained
+    assert len(explained.splitlines()) == 2
+
+
+def test_a_language_that_espeak_can_not_speak_is_told(recordings):
+    with pytest.raises(VoiceError, match="can't speak 'tlh'") as fault:
+        list(recordings.make([replace(NO, language="tlh")]))
+    assert "Record" in fault.value.next_step
+
+
+def test_a_machine_without_espeak_says_what_to_install(recordings, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(VoiceError) as fault:
+        list(recordings.make([NO]))
+    assert "espeak-ng" in fault.value.next_step
+
+
+def test_a_list_of_words_that_can_not_be_read_is_told(recordings, tmp_path):
+    (tmp_path / "voices").mkdir()
+    (tmp_path / "voices" / "words.json").write_text("{", encoding="utf-8")
+    with pytest.raises(VoiceError, match=r"words\.json"):
+        list(recordings.problems([NO]))
+
+
+def test_right_to_left_words_are_spoken(recordings):
+    assert list(recordings.make([IN_UYGHUR])) == []
+    with wave.open(str(recordings.path(IN_UYGHUR))) as file:
+        assert file.getnframes() / file.getframerate() > 0.2
