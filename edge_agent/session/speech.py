@@ -77,7 +77,7 @@ def all_sentences(notices: Notices) -> Iterator[Sentence]:
         for key in notice.texts:
             if key == _WITH_CODE:
                 yield from _around_the_code(notice)
-            elif not key.startswith(("language.", "choice.")) and key != "help.hold":
+            elif not key.startswith(("language.", "choice.", "screen.")) and key != "help.hold":
                 yield _in(notice, key)
         for choice in (*Act, *Who, *(Face(index) for index in range(MOST_FACES)), Language(notice.language)):
             yield _hold(choice, notice, notices)
