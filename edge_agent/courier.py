@@ -21,7 +21,7 @@ from cryptography import x509
 from edge_agent import __version__, config, delivery
 from edge_agent.enrolment import certificates, courier_side
 from edge_agent.enrolment.renewal import TlsRenewal
-from edge_agent.errors import BrokerError, HomewardError, NotWaitingError, OutboxError, SettingsError, WireError
+from edge_agent.errors import BrokerError, HomewardError, OutboxError, SettingsError, WireError
 from edge_agent.events import emit
 from edge_agent.hardware.clock import SystemClock
 from edge_agent.hardware.watchdog import SystemdWatchdog
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 _POLL_S: Final = 0.25  # how soon a new record in the outbox is seen
 _READ_AHEAD: Final = 600  # ids at once: more than delivery lets be unreceipted
-_SETTLE_AT_ONCE: Final = 64  # receipts; fewer when there is nothing to send meanwhile
+_SETTLE_AT_ONCE: Final = 256  # records; fewer when nothing is on its way
 _FIRST_RETRY_S: Final = 1.0
 _LONGEST_RETRY_S: Final = 120.0
 _PACKET_OVERHEAD: Final = 512  # topic, properties and header of a publish, bytes, with room
@@ -87,6 +87,8 @@ class Courier:
         self._arrived: list[bytes] = []  # receipts that nobody has looked at yet
         self._answered: dict[bytes, bytes] = {}  # by verified receipts: SHA-256 by record id
         self._withdrawn: list[bytes] = []  # of those, the ones that central servers keep no more, or never will
+        self._settled_at = 0.0
+        self._untidy = True  # something may have been let go since the outbox was last tidied
         self._first_sent: dict[bytes, float] = {}  # in this run, by the monotonic clock
 
     def stop(self) -> None:
@@ -100,10 +102,9 @@ class Courier:
         while not self._stopping:
             self._handle(self._uplink.wait(self._patience()))
             self._connect_if_due()
-            sent = self._send()
+            self._send()
             self._believe()
-            if not sent or len(self._answered) >= _SETTLE_AT_ONCE:
-                self._settle()
+            self._settle_if_due()
             self._renew()
             if self._clock.monotonic() >= self._ends_at:
                 self._stopping = True
@@ -227,10 +228,20 @@ class Courier:
         if entry.record_id in self._waiting:  # it may speak of a record that another receipt has settled
             self._delivery.quarantined(entry.record_id, self._clock.monotonic())
 
+    def _settle_if_due(self) -> None:
+        """Settle many at once, or when it is quiet, or before long: each time waits for the disk."""
+        quiet = not self._delivery.on_the_wire
+        if quiet or len(self._answered) >= _SETTLE_AT_ONCE or self._clock.monotonic() >= self._settled_at + _POLL_S:
+            self._settle()
+        if quiet and self._untidy:
+            self._untidy = self._outbox.tidy()
+
     def _settle(self) -> None:
-        """Let go of what verified receipts cover, in one transaction: each costs the card as much as a record."""
+        """Let go of what verified receipts cover, by one frame in the outbox."""
+        self._settled_at = self._clock.monotonic()
         if not self._answered:
             return
+        self._untidy = True
         settlements = self._outbox.mark_receipted(self._answered)
         self._outbox.withdrawn(self._withdrawn)
         self._answered.clear()
@@ -259,10 +270,10 @@ class Courier:
         self._connecting = True
         self._uplink.connect()
 
-    def _send(self) -> bool:
-        """Publish what is due; say whether anything was."""
+    def _send(self) -> None:
+        """Publish what is due."""
         if self._connected is None:
-            return False
+            return
         now = self._clock.monotonic()
         if now >= self._status_at:
             self._status_at = now + self._settings.delivery.status_every_s
@@ -271,10 +282,11 @@ class Courier:
             self._look_again_at = now + _POLL_S
             self._waiting = [entry.record_id for entry in self._outbox.waiting(_READ_AHEAD + self._delivery.refused)]
         sent: list[bytes] = []
-        for record_id in self._delivery.due(self._waiting, now):
-            try:
-                sealed = self._outbox.read(record_id)
-            except NotWaitingError:  # taken back at the kiosk, or lost to damage, since we looked
+        due = self._delivery.due(self._waiting, now)
+        read = self._outbox.read_several(due) if due else {}
+        for record_id in due:
+            sealed = read.get(record_id)
+            if sealed is None:  # taken back at the kiosk, or lost to damage, since we looked
                 self._delivery.settled(record_id)
                 self._look_again_at = 0.0
                 continue
@@ -288,7 +300,6 @@ class Courier:
             self._first_sent.setdefault(record_id, now)
             sent.append(record_id)
         self._outbox.mark_sent(sent)
-        return bool(sent)
 
     def _status(self, *, online: bool) -> status.Status:
         backlog = self._outbox.backlog()

@@ -7,6 +7,8 @@ alone. The broker's acknowledgement (PUBACK) frees a place in the window and pro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ class Delivery:
         self._pace = pace
         self._jitter = jitter
         self._records: dict[bytes, _Sent] = {}
+        self.on_the_wire = 0  # published, and not acknowledged by the broker
+        self._refused = 0
+        self._due_again: list[tuple[float, bytes]] = []  # a heap; what stands in it may have changed since
         self._window = 0
         self._hold_until = 0.0
         self._backoff_s = 0.0
@@ -51,7 +56,7 @@ class Delivery:
     @property
     def refused(self) -> int:
         """How many records the intake keeps in quarantine and we keep too."""
-        return sum(record.refused for record in self._records.values())
+        return self._refused
 
     def connected(self, receive_maximum: int) -> None:
         """Begin with a connection whose CONNACK allows `receive_maximum` publishes at once."""
@@ -60,18 +65,21 @@ class Delivery:
     def disconnected(self) -> None:
         """Stop sending. What was on the wire may or may not have arrived: it is due again."""
         self._window = 0
-        for record in self._records.values():
+        for record_id, record in self._records.items():
             if record.on_the_wire:
                 record.on_the_wire = False
-                record.due_at = 0.0
+                self._put_off(record_id, record, 0.0)
+        self.on_the_wire = 0
 
     def due(self, waiting: Iterable[bytes], now: float) -> list[bytes]:
         """Choose from the waiting records (oldest first) those to publish now; they count as on the wire."""
-        free = self._free
+        free = self._window - self.on_the_wire
         if free <= 0 or now < self._hold_until:
             return []
+        if self._next_due_again() > now:  # nothing is due again, so only what is new can be
+            waiting = (record_id for record_id in waiting if record_id not in self._records)
         chosen: list[bytes] = []
-        unreceipted = sum(1 for record in self._records.values() if record.attempts and not record.refused)
+        unreceipted = len(self._records) - self._refused
         for record_id in waiting:
             record = self._records.get(record_id)
             if record is None:
@@ -83,6 +91,7 @@ class Delivery:
                 continue
             record.on_the_wire = True
             record.attempts += 1
+            self.on_the_wire += 1
             chosen.append(record_id)
             if len(chosen) == free:
                 break
@@ -98,37 +107,52 @@ class Delivery:
         if record is None or not record.on_the_wire:
             return
         record.on_the_wire = False
+        self.on_the_wire -= 1
         if reason == _SUCCESS:
             self.problem, self._backoff_s = _SUCCESS, 0.0
-            record.due_at = now + self._spread(self._timeout(record))
+            self._put_off(record_id, record, now + self._spread(self._timeout(record)))
             return
         self.problem = reason
-        self._backoff_s = min(max(self._backoff_s * 2, _FIRST_BACKOFF_S), _LONGEST_BACKOFF_S)
-        self._hold_until = now + self._spread(self._backoff_s)
-        record.due_at = self._hold_until
+        if now >= self._hold_until:  # a whole window that is refused at once is one refusal
+            self._backoff_s = min(max(self._backoff_s * 2, _FIRST_BACKOFF_S), _LONGEST_BACKOFF_S)
+            self._hold_until = now + self._spread(self._backoff_s)
+        self._put_off(record_id, record, self._hold_until)
 
     def settled(self, record_id: bytes) -> None:
         """Forget a record: its receipt came, the outbox let it go."""
-        self._records.pop(record_id, None)
+        record = self._records.pop(record_id, None)
+        if record:
+            self.on_the_wire -= record.on_the_wire
+            self._refused -= record.refused
 
     def quarantined(self, record_id: bytes, now: float) -> None:
         """Keep a record that the intake could not verify, and try it again rarely: its registry may be behind."""
         record = self._records.setdefault(record_id, _Sent())
+        self.on_the_wire -= record.on_the_wire
+        self._refused += not record.refused
         record.on_the_wire = False
         record.refused = True
-        record.due_at = now + self._spread(self._pace.refused_again_s)
+        self._put_off(record_id, record, now + self._spread(self._pace.refused_again_s))
 
     def next_due(self, now: float) -> float | None:
         """Say in how many seconds something may be due; None when nothing waits for the clock."""
-        times = [record.due_at for record in self._records.values() if not record.on_the_wire]
-        if self._free <= 0 or not times:
+        if self._window <= self.on_the_wire or not (at := self._next_due_again()) < inf:
             return None
-        return max(0.0, min(times) - now, self._hold_until - now)
+        return max(0.0, at - now, self._hold_until - now)
 
-    @property
-    def _free(self) -> int:
-        """How many more may be on the wire now."""
-        return self._window - sum(record.on_the_wire for record in self._records.values())
+    def _put_off(self, record_id: bytes, record: _Sent, due_at: float) -> None:
+        record.due_at = due_at
+        heappush(self._due_again, (due_at, record_id))
+
+    def _next_due_again(self) -> float:
+        """Say when the first of those that were sent before is due, of those not on the wire."""
+        while self._due_again:
+            due_at, record_id = self._due_again[0]
+            record = self._records.get(record_id)
+            if record and not record.on_the_wire and record.due_at == due_at:
+                return due_at
+            heappop(self._due_again)
+        return inf
 
     def _timeout(self, record: _Sent) -> float:
         if record.refused:

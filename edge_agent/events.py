@@ -6,11 +6,12 @@ picture, no word of a report and no receipt code.
 
 from __future__ import annotations
 
-import json
 import sys
+
+import msgspec
 
 
 def emit(event: str, **facts: str | float | bool | list[str] | None) -> None:
     """Say that something happened. Keys and the event's name are stable; people and programs read them."""
-    sys.stdout.write(json.dumps({"event": event, **facts}, ensure_ascii=False) + "\n")
+    sys.stdout.write(msgspec.json.encode({"event": event, **facts}).decode() + "\n")
     sys.stdout.flush()

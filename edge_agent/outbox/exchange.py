@@ -87,7 +87,8 @@ class Draft:
 
     def record(self, label: Label, previous: bytes, sealed: bytes) -> None:
         """Add a record."""
-        self._add(frames.Frame(Kind.RECORD, self._file_id, self._frames, label, previous), sealed)
+        check = frames.check_of(sealed)
+        self._add(frames.Frame(Kind.RECORD, self._file_id, self._frames, label, previous, check), sealed)
 
     def __enter__(self) -> Self:
         return self

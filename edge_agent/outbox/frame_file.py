@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from edge_agent.errors import OutboxDamagedError
     from edge_agent.outbox.frames import Frame, Label, Note
     from edge_agent.outbox.gate import Gate
     from edge_agent.outbox.ledger import Held
@@ -127,8 +128,8 @@ class FrameFile:
     def queue(self, label: Label, sealed: bytes) -> None:
         """Add a record. When this returns it is on the disk."""
         ledger = self.ledger
-        frame = frames.Frame(Kind.RECORD, ledger.file_id, ledger.frames, label, ledger.next_link.previous)
-        self._add(frame, sealed)
+        previous, check = ledger.next_link.previous, frames.check_of(sealed)
+        self._add(frames.Frame(Kind.RECORD, ledger.file_id, ledger.frames, label, previous, check), sealed)
 
     def note(self, notes: Iterable[Note]) -> None:
         """Add notes on what became of records. When this returns they are on the disk."""
@@ -142,7 +143,26 @@ class FrameFile:
                 frame, sealed = self._frame_at(held.at), self._payload(held.at, held.label)
             if frame and frame.label == held.label and frame.proves(sealed):
                 return frame, sealed
-        raise faults.damaged(self._path, f"the bytes of record {held.label.record_id.hex()} have changed by themselves")
+        raise self._rotten(held)
+
+    def sealed(self, held: Held) -> bytes:
+        """Give a record's sealed bytes. Raises OutboxDamagedError when they are not as they were."""
+        if held.at is not None:
+            with faults.told(self._path):
+                sealed = self._payload(held.at, held.label)
+            if len(sealed) == held.label.size and frames.check_of(sealed) == held.check:
+                return sealed
+        raise self._rotten(held)
+
+    def blank(self, records: Iterable[Held]) -> None:
+        """Write zeros over the beginnings of records, so that they can't come back. Not synced.
+
+        That touches no block but the first, and waits for nobody; a hole would wait for the file system's journal.
+        """
+        with faults.told(self._path):
+            for held in records:
+                if held.at is not None:
+                    self._write(bytes(min(held.label.size, frames.BEGINNING_BYTES)), held.at + HEADER_BYTES)
 
     def erase(self, records: Iterable[Held]) -> None:
         """Take the bytes of records out of the file; their blocks are the disk's again. Not synced."""
@@ -175,6 +195,10 @@ class FrameFile:
                 raise
         ledger.take_in(frame, payload)
         self._gate.set_mark(ledger.mark)
+
+    def _rotten(self, held: Held) -> OutboxDamagedError:
+        what = f"the bytes of record {held.label.record_id.hex()} have changed by themselves"
+        return faults.damaged(self._path, what)
 
     def _write(self, data: bytes, at: int) -> None:
         written = 0

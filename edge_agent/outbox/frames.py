@@ -29,9 +29,10 @@ MAGIC: Final = b"HMW\x01"  # a file of ours, in its first layout
 FILE_ID_BYTES: Final = 8
 
 _LABEL: Final = struct.Struct(f">q{ID_BYTES}sq{ID_BYTES}s{HASH_BYTES}sI")
-_HEADER: Final = struct.Struct(f">4sB3x{FILE_ID_BYTES}sQ{_LABEL.size}s{HASH_BYTES}s")
+_HEADER: Final = struct.Struct(f">4sB3x{FILE_ID_BYTES}sQ{_LABEL.size}s{HASH_BYTES}sI")
 _CRC: Final = struct.Struct(">I")
 HEADER_BYTES: Final = _HEADER.size + _CRC.size
+BEGINNING_BYTES: Final = BLOCK - HEADER_BYTES  # of what follows a header: as much as stands in the same block
 _NOTE: Final = struct.Struct(f">B{_LABEL.size}s")
 _MARK: Final = struct.Struct(f">4s{FILE_ID_BYTES}sQ{ID_BYTES}sq")
 MARK_BYTES: Final = _MARK.size + _CRC.size
@@ -74,13 +75,17 @@ class Label(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A frame's header. `number` counts the file's frames from 0; `previous` is the hash before, as in the link."""
+    """A frame's header. `number` counts the file's frames from 0; `previous` is the hash before, as in the link.
+
+    `check` is the CRC-32 of what follows: a third of the hash's work, and enough each time that it is read to be sent.
+    """
 
     kind: Kind
     file_id: bytes
     number: int
     label: Label
     previous: bytes
+    check: int = 0  # of nothing
 
     @property
     def extent(self) -> int:
@@ -118,7 +123,9 @@ def extent(size: int) -> int:
 
 def write(frame: Frame, payload: bytes) -> bytes:
     """Give a frame's bytes, filled up with zeros to whole blocks."""
-    header = _HEADER.pack(MAGIC, frame.kind, frame.file_id, frame.number, frame.label.write(), frame.previous)
+    header = _HEADER.pack(
+        MAGIC, frame.kind, frame.file_id, frame.number, frame.label.write(), frame.previous, frame.check
+    )
     filling = bytes(frame.extent - HEADER_BYTES - len(payload))
     return b"".join((header, _CRC.pack(zlib.crc32(header)), payload, filling))
 
@@ -130,8 +137,13 @@ def read(block: bytes) -> Frame | None:
     (crc,) = _CRC.unpack_from(block, _HEADER.size)
     if crc != zlib.crc32(block[: _HEADER.size]):
         return None
-    _, kind, file_id, number, label, previous = _HEADER.unpack_from(block)
-    return Frame(Kind(kind), file_id, number, Label.read(label), previous)
+    _, kind, file_id, number, label, previous, check = _HEADER.unpack_from(block)
+    return Frame(Kind(kind), file_id, number, Label.read(label), previous, check)
+
+
+def check_of(payload: bytes) -> int:
+    """Give the checksum of what follows a header."""
+    return zlib.crc32(payload)
 
 
 def head(file_id: bytes, place: int, link: Link) -> Frame:
@@ -154,7 +166,7 @@ def read_id(block: bytes) -> bytes | None:
 def about(kind: Kind, file_id: bytes, number: int, payload: bytes) -> Frame:
     """Make the header of notes or a report: it has a hash and a size, and no place in the chain."""
     label = Label(0, _NOBODY, 0, _NOBODY, hashlib.sha256(payload).digest(), len(payload))
-    return Frame(kind, file_id, number, label, FIRST_IN_CHAIN)
+    return Frame(kind, file_id, number, label, FIRST_IN_CHAIN, check_of(payload))
 
 
 # -- What stands in them -----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,7 @@ class Held:
     label: Label
     at: int | None
     state: State
+    check: int = 0  # of its bytes, as in the frame
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class Ledger:
     waiting_bytes: int = 0
     taken_back: dict[bytes, Held] = field(default_factory=dict)
     receipted: dict[bytes, Label] = field(default_factory=dict)  # the newest of them, oldest receipt first
+    let_go: list[Held] = field(default_factory=list)  # their blocks may not be the disk's again yet
     reports: list[Salvage] = field(default_factory=list)
 
     @property
@@ -76,7 +78,7 @@ class Ledger:
                 self.file_id = frame.file_id
                 self.place, self.next_link = frames.begun_at(frame)
             case Kind.RECORD:
-                self._queue(frame.label)
+                self._queue(frame)
             case Kind.NOTES:
                 for note in frames.read_notes(payload):
                     self._note(note)
@@ -86,11 +88,12 @@ class Ledger:
         self.frames += 1
         self.end += frame.extent
 
-    def _queue(self, label: Label) -> None:
+    def _queue(self, frame: Frame) -> None:
+        label = frame.label
         if label.place > self.place:
             self.place = label.place
             self.next_link = Link(label.epoch, label.seq + 1, label.sha256)
-        self.waiting[label.record_id] = Held(label, self.end, State.QUEUED)
+        self.waiting[label.record_id] = Held(label, self.end, State.QUEUED, frame.check)
         self.waiting_bytes += label.size
 
     def _note(self, note: Note) -> None:
@@ -98,16 +101,18 @@ class Ledger:
         held = self.waiting.get(record_id)
         if note.state is State.SENT:
             if held:
-                self.waiting[record_id] = replace(held, state=State.SENT)
+                self.waiting[record_id] = Held(held.label, held.at, State.SENT, held.check)
             return
         if held:
             del self.waiting[record_id]
             self.waiting_bytes -= held.label.size
         if note.state is State.TAKEN_BACK:
-            self.taken_back[record_id] = replace(held or Held(note.label, None, note.state), state=note.state)
+            self.taken_back[record_id] = Held(note.label, held.at if held else None, State.TAKEN_BACK)
         else:
             self.taken_back.pop(record_id, None)
             self.receipted[record_id] = note.label
+            if held:
+                self.let_go.append(held)
 
     def _forget(self) -> None:
         """Drop the oldest tombstones."""

@@ -143,7 +143,7 @@ class _Found:
         self.labels[label.place] = label
         if piece.whole:
             self.whole.add(label.place)
-        elif not any(piece.payload):
+        elif not any(piece.payload[: frames.BEGINNING_BYTES]):
             self.erased.add(label.place)
 
     def were_sent(self) -> list[Note]:

@@ -16,7 +16,7 @@ from edge_agent.outbox.records import Backlog, Entry, Limits, Link, Room, Salvag
 from edge_agent.wire.sealing import ID_BYTES, MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from edge_agent.outbox.ledger import Ledger
@@ -27,6 +27,8 @@ _LARGEST_ON_DISK: Final = MAX_RECORD_BYTES + 2 * BLOCK
 _NOTES_ON_DISK: Final = 64 * 1024  # for what the courier writes when it lets go
 _RENEW_AFTER: Final = 8 << 20  # dead bytes; they are holes on most file systems, but looked over at each start
 _DEAD_OVER_LIVE: Final = 3  # a new file is written when it spares three times what it costs
+_MOST_TO_MOVE: Final = 16 << 20  # bytes; who is asked to stop meanwhile waits for them
+_HOLES_AT_ONCE: Final = 16  # each may wait for the file system's journal
 
 
 class Outbox:
@@ -104,12 +106,16 @@ class Outbox:
         return [one.label.entry(State.SENT if one.label.record_id in self._sent else one.state) for one in held]
 
     def read(self, record_id: bytes) -> bytes:
-        """Give the sealed bytes of a waiting record, proved by their hash.
+        """Give the sealed bytes of a waiting record, each time held against their checksum.
 
         Raises NotWaitingError when no such record waits (any more); also when its bytes turn out to be damaged: the
         outbox has then been salvaged, and its report counts the record as lost.
         """
         return self._run(lambda file: _read(file, record_id))
+
+    def read_several(self, record_ids: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Give the sealed bytes of those of the records that wait, each held against its checksum; see `read`."""
+        return self._run(lambda file: {key: _read(file, key) for key in record_ids if key in file.ledger.waiting})
 
     def mark_sent(self, record_ids: Iterable[bytes]) -> None:
         """Note that records were handed to a broker. It proves nothing: they stay until their receipts.
@@ -122,12 +128,17 @@ class Outbox:
     def mark_receipted(self, receipts: Mapping[bytes, bytes]) -> dict[bytes, Settlement]:
         """Let records go: SHA-256 by record id, as the intake's verified receipts have them. One frame for all.
 
-        The bytes go, a tombstone stays. A receipt for a record that is not here, or for other bytes, changes nothing
-        and is told as such.
+        The bytes go (their blocks with the next `tidy`), a tombstone stays. A receipt for a record that is not here,
+        or for other bytes, changes nothing and is told as such.
         """
-        settlements = self._run(lambda file: self._mark_receipted(file, receipts))
-        self._run(self._renew_if_worth_it)
-        return settlements
+        return self._run(lambda file: self._mark_receipted(file, receipts))
+
+    def tidy(self) -> bool:
+        """Give some of what was let go back to the disk; say whether there is more. For quiet moments.
+
+        When most of the file is dead, what isn't moves to a new one.
+        """
+        return self._run(self._renew_if_worth_it) or self._run(_give_back)
 
     def taken_back(self) -> list[Entry]:
         """List the records that were taken back here and whose withdrawals have no receipt yet."""
@@ -254,7 +265,7 @@ class Outbox:
             self._sent.difference_update(held.label.record_id for held in settled)
             file.note([*(Note(State.RECEIPTED, held.label) for held in settled), *self._news_of_sending(ledger)])
             self._sent.clear()
-            file.erase(settled)
+            file.blank(settled)
         return settlements
 
     def _note_sent(self, file: FrameFile) -> None:
@@ -265,15 +276,17 @@ class Outbox:
         held = (ledger.waiting.get(record_id) for record_id in self._sent)
         return [Note(State.SENT, one.label) for one in held if one and one.state is State.QUEUED]
 
-    def _renew_if_worth_it(self, file: FrameFile) -> None:
+    def _renew_if_worth_it(self, file: FrameFile) -> bool:
         dead = file.ledger.dead_bytes
         live = file.ledger.end - dead
-        if dead < self._renew_after or dead < _DEAD_OVER_LIVE * live:
-            return
+        if dead < max(self._renew_after, _DEAD_OVER_LIVE * live) or live > _MOST_TO_MOVE:
+            return False
         with faults.told(self._path):
             disk = os.statvfs(self._path)
-        if disk.f_bavail * disk.f_frsize > live + self._limits.keep_free_bytes:
-            exchange.renew(file, self._path)
+        if disk.f_bavail * disk.f_frsize < live + self._limits.keep_free_bytes:
+            return False
+        exchange.renew(file, self._path)
+        return True
 
 
 def _backlog(ledger: Ledger) -> Backlog:
@@ -287,8 +300,14 @@ def _read(file: FrameFile, record_id: bytes) -> bytes:
             f"No record {record_id.hex()} waits in the outbox.",
             next_step="If it did before, look into the reports of salvages: its bytes may have been damaged.",
         )
-    _, sealed = file.record(held)
-    return sealed
+    return file.sealed(held)
+
+
+def _give_back(file: FrameFile) -> bool:
+    let_go = file.ledger.let_go
+    file.erase(let_go[:_HOLES_AT_ONCE])
+    del let_go[:_HOLES_AT_ONCE]
+    return bool(let_go)
 
 
 def _withdrawn(file: FrameFile, record_ids: Iterable[bytes]) -> None:

@@ -10,6 +10,7 @@ verifies a receipt for each and lets go of them meanwhile; the publisher has the
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -62,11 +63,25 @@ class Scene:
         shutil.copy2(self.fleet.directory / "intake" / "receipt.key", self.records)
         self.outbox_file = self.spool.settings.outbox_file
         self.full = self.outbox_file.with_name("full")
-        shutil.copyfile(self.outbox_file, self.full)
+        self.full.mkdir()
+        for file in self.outbox_files:
+            shutil.copyfile(file, self.full / file.name)
+        self.drained = 0
         live.broker()
 
+    @property
+    def outbox_files(self) -> list[Path]:
+        return [self.outbox_file, self.outbox_file.with_suffix(".lock")]
+
     def fill(self) -> None:
-        shutil.copyfile(self.full, self.outbox_file)
+        for file in self.outbox_files:
+            shutil.copyfile(self.full / file.name, file)
+        os.sync()  # as on a kiosk, whose records are on the disk before the courier sees them
+
+    def all_answered(self, receiver: Child) -> None:
+        """Wait until nobody's receipts are on their way any more, which the next courier would take for its own."""
+        self.drained += RECORDS
+        receiver.wait_for("answered", records=self.drained, timeout=DRAIN_S)
 
     def peer(self, what: str, who: str) -> Child:
         here = self.fleet.directory / "intake" if who == INTAKE else self.fleet.kiosk_directory(who)
@@ -126,7 +141,7 @@ def measure() -> Iterator[Figure]:
         scene = Scene(live)
         with scene.peer("receive", INTAKE) as receiver:
             receiver.wait_for("ready", timeout=DRAIN_S)
-            yield from drains(scene)
+            yield from drains(scene, receiver)
             yield at_most("courier, from SIGTERM in mid-drain to its end", median(ends(scene)), END_MS, "ms")
 
 
@@ -142,12 +157,14 @@ def ends(scene: Scene) -> Iterator[float]:
             yield (time.monotonic() - began) * 1000
 
 
-def drains(scene: Scene) -> Iterator[Figure]:
+def drains(scene: Scene, receiver: Child) -> Iterator[Figure]:
     courier: list[Drain] = []
     bare: list[float] = []
     for _ in range(ROUNDS):
         courier.append(scene.courier())
+        scene.all_answered(receiver)
         bare.append(scene.bare())
+        scene.all_answered(receiver)
     ratio = median(b / c.acknowledged for b, c in zip(bare, courier, strict=True))
     whole = median(b / c.receipted for b, c in zip(bare, courier, strict=True))
     yield at_least("courier drain over a bare paho publisher's, to the last PUBACK", ratio, LEAST, "ratio")

@@ -4,7 +4,7 @@
     python -m tests.bench.drain_peers receive FOLDER PORT CA CERTIFICATE KEY TOPIC
 
 The publisher is paho with nothing around it: the records of FOLDER in memory, the courier's window, TCP_NODELAY. The
-receiver does the least that lets a courier let go: it signs a receipt for each record with FOLDER/receipt.key.
+receiver does the least that lets a courier let go: it answers for batches as the intake does, with FOLDER/receipt.key.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from central.intake.core import MAX_BATCH
 from edge_agent.events import emit
 from edge_agent.files import read_signer
 from edge_agent.wire import receipts, sealing
@@ -29,6 +30,7 @@ from edge_agent.wire.topics import Channel, parse
 
 WINDOW = 20  # the courier's default
 LOOP_S = 1.0
+PAUSE_S = 0.005  # as the intake: a batch is full, or nothing more comes for so long
 
 
 def connect(name: str, port: str, ca: str, certificate: str, key: str) -> Client:
@@ -58,34 +60,49 @@ def publish(client: Client, folder: Path, topic: str) -> None:
     client.on_publish = on_publish
     properties = Properties(PacketTypes.PUBLISH)
     properties.ContentType = "application/cose"
-    began = time.monotonic()
+    began, busy = time.monotonic(), time.process_time()
     while acknowledged < last:
         while waiting and on_the_wire < WINDOW:
             client.publish(topic, waiting.popleft(), qos=1, properties=properties)
             on_the_wire += 1
         assert client.loop(LOOP_S) is MQTTErrorCode.MQTT_ERR_SUCCESS
-    emit("drained", seconds=time.monotonic() - began, records=last)
+    emit("drained", seconds=time.monotonic() - began, busy_s=time.process_time() - busy, records=last)
 
 
 def receive(client: Client, folder: Path, topic: str) -> None:
     signer = read_signer(folder / "receipt.key")
     answer_to = parse(topic)[0].topic(Channel.RECEIPTS)
+    kept: list[bytes] = []
+    answered = 0
+
+    def answer() -> None:
+        claims = [sealing.parse_record(sealed).claims for sealed in kept]
+        entries = [
+            receipts.Entry(
+                record_id=one.record_id, sha256=hashlib.sha256(sealed).digest(), outcome=receipts.Outcome.STORED
+            )
+            for one, sealed in zip(claims, kept, strict=True)
+        ]
+        receipt = receipts.Receipt(kiosk=claims[0].kiosk, at=claims[0].issued_at, entries=entries)
+        client.publish(answer_to, receipts.sign(receipt, signer), qos=1)
+        nonlocal answered
+        answered += len(kept)
+        emit("answered", records=answered)
+        kept.clear()
 
     def on_message(_client: Client, _data: object, message) -> None:
-        claims = sealing.parse_record(message.payload).claims
-        entry = receipts.Entry(
-            record_id=claims.record_id,
-            sha256=hashlib.sha256(message.payload).digest(),
-            outcome=receipts.Outcome.STORED,
-        )
-        receipt = receipts.Receipt(kiosk=claims.kiosk, at=claims.issued_at, entries=[entry])
-        client.publish(answer_to, receipts.sign(receipt, signer), qos=1)
+        kept.append(message.payload)
+        if len(kept) == MAX_BATCH:
+            answer()
 
     client.on_message = on_message
     client.on_subscribe = lambda *_: emit("ready")
     client.subscribe(topic, qos=1)
-    while client.loop(LOOP_S) is MQTTErrorCode.MQTT_ERR_SUCCESS:
-        pass
+    before = 0
+    while client.loop(PAUSE_S if kept else LOOP_S) is MQTTErrorCode.MQTT_ERR_SUCCESS:
+        if kept and len(kept) == before:
+            answer()
+        before = len(kept)
 
 
 def main(what: str, folder: str, port: str, ca: str, certificate: str, key: str, topic: str) -> None:

@@ -85,6 +85,8 @@ def _life(outbox: Outbox, reports: int, backlog: int, window: int) -> None:
         while entries := outbox.waiting(window):
             outbox.mark_sent([entry.record_id for entry in entries])
             outbox.mark_receipted({entry.record_id: entry.sha256 for entry in entries})
+        while outbox.tidy():
+            pass
 
 
 def _append(fd: int, data: bytes) -> None:

@@ -67,6 +67,7 @@ def live(outbox: Outbox) -> None:
             outbox.mark_sent(wanted)
             waiting = [entry for entry in outbox.waiting(100) if entry.record_id in wanted]
             outbox.mark_receipted({entry.record_id: entry.sha256 for entry in waiting})
+            outbox.tidy()
             say(step)
 
 

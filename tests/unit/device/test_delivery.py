@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -227,13 +229,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         if not getattr(self, "waiting", None) or not self.up:
             return
         horizon = self.now + 10_000.0
-        probe = Delivery.__new__(Delivery)
-        for name, value in vars(self.delivery).items():
-            setattr(probe, name, value)
-        probe._records = {
-            key: type(record)(record.attempts, record.on_the_wire, record.due_at, record.refused)
-            for key, record in self.delivery._records.items()
-        }
+        probe = copy.deepcopy(self.delivery)
         reached = set(self.on_the_wire)
         while chosen := probe.due(self.waiting, horizon):
             reached |= set(chosen)

@@ -22,7 +22,7 @@ fates = st.builds(Span, ids, numbers, numbers, st.sampled_from(Fate))
 
 def record(label: Label, payload: bytes, number: int = 7) -> Frame:
     label = label._replace(size=len(payload), sha256=hashlib.sha256(payload).digest())
-    return Frame(Kind.RECORD, b"the file", number, label, bytes(32))
+    return Frame(Kind.RECORD, b"the file", number, label, bytes(32), frames.check_of(payload))
 
 
 @given(labels, payloads)

@@ -140,6 +140,10 @@ class TwoAtOnce(RuleBasedStateMachine):
         for number in chosen & self.taken_back.keys():
             self.receipted[number] = self.taken_back.pop(number)
 
+    @rule()
+    def tidy(self) -> None:
+        self.handles[COURIER].tidy()
+
     @rule(which=st.sampled_from([KIOSK, COURIER]))
     def reopen(self, which: int) -> None:
         self.handles[which].close()

@@ -356,6 +356,7 @@ def test_a_record_that_rotted_is_found_when_a_new_file_is_written(path: Path, en
     damage(path, frames_of(path)[8][0] + 2000, b"rot")
     with opened(path, renew_after=50_000) as outbox:
         receipt(outbox, *entries[2:7])
+        outbox.tidy()
         (report,) = outbox.salvages()
         assert fates(report, entries[0].epoch)[8] is Fate.LOST
         assert outbox.backlog().records == 0
