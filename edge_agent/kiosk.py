@@ -381,6 +381,13 @@ def _nobody_watches() -> ScreenError:
     )
 
 
+def check_screen(screen: config.Screen) -> None:
+    """Raise ScreenError when the browser could not be told where the page is."""
+    from edge_agent.screen.address import check_place  # noqa: PLC0415
+
+    check_place(Path(screen.url_file))
+
+
 def _open_display(settings: KioskSettings, clock: Clock, reporter: Reporter) -> Display | None:
     """Serve the page, if settings name one; its libraries are loaded only then."""
     if settings.screen is None:
@@ -495,6 +502,8 @@ def _check(settings: KioskSettings) -> int:
         "voice": lambda: _check_voice(settings, parts),
         "camera": camera,
     }
+    if (screen := settings.screen) is not None:
+        attempts["screen"] = lambda: check_screen(screen)
     problems = 0
     for name, attempt in attempts.items():
         if name == "camera" and not parts:

@@ -39,6 +39,15 @@ def open_door(url_file: Path, port: int) -> tuple[Door, socket.socket]:
     return door, listening
 
 
+def check_place(url_file: Path) -> None:
+    """Raise ScreenError when no address can be written there."""
+    if not os.access(url_file.parent, os.W_OK | os.X_OK):
+        raise ScreenError(
+            f"the page's address can't be written to {url_file}",
+            next_step="Make its folder, for the kiosk to write and the browser's group to read: see docs/screen.md.",
+        )
+
+
 def _listen(port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:

@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from edge_agent.errors import LocalError, ScreenError
-from edge_agent.screen.address import open_door
+from edge_agent.screen.address import check_place, open_door
 
 
 def opened(path, port=0):
@@ -55,6 +55,13 @@ def test_a_port_that_is_taken_is_said_with_what_to_do(tmp_path):
             open_door(tmp_path / "url", taken.getsockname()[1])
     assert "[screen] port" in said.value.next_step
     assert not (tmp_path / "url").exists()
+
+
+def test_the_check_before_a_run_finds_a_folder_that_is_not_there(tmp_path):
+    check_place(tmp_path / "url")
+    with pytest.raises(ScreenError, match="can't be written") as said:
+        check_place(tmp_path / "nowhere" / "url")
+    assert "docs/screen.md" in said.value.next_step
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path):
