@@ -34,8 +34,7 @@ class GpioButton:
             raise ButtonError(
                 f"GPIO {pin} can't be read: {fault}", next_step="Check the pin number and the rights on /dev/gpiochip*."
             ) from fault
-        self._line.when_activated = lambda: self._edges.put(Edge(time.monotonic(), down=True))
-        self._line.when_deactivated = lambda: self._edges.put(Edge(time.monotonic(), down=False))
+        self._line.pin.when_changed = self._moved
 
     def wait(self, timeout: float) -> Sequence[Edge]:
         """Wait up to `timeout` seconds; return the edges since the last call, oldest first, maybe none."""
@@ -48,6 +47,13 @@ class GpioButton:
                 edges.append(self._edges.get_nowait())
         except queue.Empty:
             return edges
+
+    def _moved(self, ticks: float, state: int) -> None:
+        """Note when the line moved, by the kernel's own word: a busy process hears of a short press only after it.
+
+        `ticks` are monotonic seconds; a driver that counts otherwise is taken to speak of now.
+        """
+        self._edges.put(Edge(min(ticks, time.monotonic()), down=not state))
 
     def close(self) -> None:
         """Let go of the line."""

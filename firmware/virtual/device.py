@@ -33,7 +33,7 @@ PINS: Final = Pins()
 _POLL_S: Final = 0.05
 _EVENT: Final = re.compile(r"\] homeward-(kiosk|courier)\[\d+\]: (\{.*\})\s*$")
 _OWNERS: Final = {"kiosk": "homeward-kiosk", "courier": "homeward-courier"}
-_PRESS_S: Final = 0.2
+_PRESS_S: Final = 0.6
 _COLONS: Final = 6  # in a line of /etc/passwd
 
 Facts = dict[str, Any]
@@ -69,8 +69,8 @@ class VirtualKiosk:
 
     # -- Power ---------------------------------------------------------------------------------------------------------
 
-    def boot(self, *options: str, resume: Path | None = None) -> Machine:
-        """Switch it on, or let it go on from where it was frozen."""
+    def boot(self, *options: str, resume: Path | None = None, linked: bool = True) -> Machine:
+        """Switch it on, or let it go on from where it was frozen; with or without a network."""
         assert self.machine is None
         disks = {
             "system-a": f"driver=raw,file.driver=file,file.filename={self.system},readonly=on,file.locking=off",
@@ -79,6 +79,8 @@ class VirtualKiosk:
         }
         forward = (sys.executable, str(HERE / "carry.py"), str(self.fleet.port))
         self.machine = Machine(self.here / "machine", disks, forward=forward, options=options, resume=resume)
+        if not linked:
+            self.machine.qmp.call("set_link", {"name": "card", "up": False})
         if resume is None:
             self.machine.lines.set(PINS.button, high=True)  # pulled up
         else:
@@ -88,9 +90,13 @@ class VirtualKiosk:
     def boot_to_rest(self) -> Machine:
         """Switch it on and wait until its lights say that a report can be taken."""
         machine = self.boot()
+        self.wait_for_rest()
+        return machine
+
+    def wait_for_rest(self) -> None:
+        """Wait until a kiosk that was switched on can take a report, and its lights say so."""
         self.wait_for("ready", program="kiosk", timeout=BOOT_S)
         self.until(lambda: self.lights() == (True, True, False), "the lights of a kiosk at rest", BOOT_S)
-        return machine
 
     def freeze(self) -> None:
         """Keep it as it is now, memory, card and all, and switch it off; `thaw` lets it go on from there."""
@@ -102,7 +108,9 @@ class VirtualKiosk:
     def thaw(self) -> Machine:
         """Go on from where it was frozen; whatever happened since then did not."""
         self.card.put_back(self.here / "frozen-card")
-        return self.boot(resume=self.here / "frozen-memory")
+        machine = self.boot(resume=self.here / "frozen-memory")
+        machine.run("/usr/bin/true")  # it is awake
+        return machine
 
     def cut_power(self, chance: Random | None = None) -> int:
         """Cut its power; return how many written sectors its card has lost. Without `chance` none are."""
@@ -113,6 +121,11 @@ class VirtualKiosk:
             self.card.settle()
             return 0
         return self.card.cut(chance)
+
+    def end(self) -> None:
+        """Switch it off if it is on; nothing is to be learnt from it any more."""
+        if self.machine is not None:
+            self.cut_power()
 
     # -- The person before it ------------------------------------------------------------------------------------------
 
@@ -185,8 +198,7 @@ class VirtualKiosk:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.machine is not None:
-            self.machine.cut_power()
+        self.end()
         self.card.__exit__()
 
 

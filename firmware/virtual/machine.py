@@ -6,6 +6,7 @@ QEMU's monitor speaks JSON (QMP), its test socket moves and reads lines (qtest),
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import queue
 import shlex
@@ -85,7 +86,8 @@ class Lines:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def set(self, line: int, *, high: bool) -> None:
         """Drive an input."""
@@ -97,10 +99,13 @@ class Lines:
 
     def close(self) -> None:
         """Hang up."""
+        with contextlib.suppress(OSError):  # it hung up first
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._listener.join(_START_S)
         self._socket.close()
 
     def _listen(self) -> None:
-        with self._socket.makefile("r") as lines:
+        with contextlib.suppress(OSError), self._socket.makefile("r") as lines:  # its machine may be ended at any time
             for line in lines:
                 if not line.startswith("IRQ"):
                     self._answers.put(line)

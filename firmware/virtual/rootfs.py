@@ -57,7 +57,13 @@ def ask_for_emulation() -> None:
     if not (_BINFMT / "qemu-aarch64").exists():
         for line in Path("/usr/lib/binfmt.d/qemu-aarch64.conf").read_text(encoding="ascii").splitlines():
             if line.startswith(":"):
-                (_BINFMT / "register").write_bytes(line.encode())
+                try:
+                    (_BINFMT / "register").write_bytes(line.encode())
+                except OSError as fault:
+                    raise BuildError(
+                        f"Linux takes no interpreter for ARM programs here: {fault.strerror}",
+                        next_step="Run it as root on a machine, or in a container that may do that.",
+                    ) from fault
 
 
 def _bootstrap(place: Path) -> None:

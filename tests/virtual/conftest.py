@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edge_agent.errors import LocalError
+from firmware.virtual import rootfs
 from firmware.virtual.device import BOOT_S, VirtualKiosk
 from firmware.virtual.machine import BROKER
 from tests.support.live import LiveFleet
@@ -23,6 +25,14 @@ SOON = "receipt_timeout_s = 10\nrefused_again_s = 5\nstatus_every_s = 5"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.timeout(1800))  # an emulated machine boots in minutes
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emulation() -> None:
+    try:
+        rootfs.ask_for_emulation()
+    except LocalError as fault:  # a container that may not even mount binfmt_misc has no way to an ARM system
+        pytest.skip(f"the virtual kiosk can't be built on this machine: {fault.what}")
 
 
 @pytest.fixture(scope="session")
@@ -45,9 +55,11 @@ def frozen(live: LiveFleet, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def kiosk(frozen: VirtualKiosk) -> Iterator[VirtualKiosk]:
-    frozen.thaw()
-    yield frozen
-    frozen.cut_power()
+    try:
+        frozen.thaw()
+        yield frozen
+    finally:
+        frozen.end()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ told["broker"] = trying(lambda: connect(("{HOST}", {PORT})))
 told["names"] = trying(lambda: connect(("10.0.2.3", 53), kind=socket.SOCK_DGRAM))
 told["own machine"] = trying(lambda: connect(("127.0.0.53", 53), kind=socket.SOCK_DGRAM))
 told["packets"] = trying(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close())
-told["interfaces"] = sorted(name for _, name in socket.if_nameindex()) if hasattr(socket, "if_nameindex") else []
+told["interfaces"] = [line.partition(":")[0].strip() for line in open("/proc/self/net/dev") if ":" in line]
 """
 
 DEVICES = """
@@ -30,7 +30,7 @@ told["TLS key"] = trying(lambda: open("/var/lib/homeward/courier/tls.key").close
 def test_from_inside_the_kiosk_no_network_can_be_reached(kiosk):
     told = inside(kiosk.machine, "homeward-kiosk.service", NETWORK)
     assert {told[name] for name in ("broker", "names", "own machine", "packets")} <= {"PermissionError", "OSError"}
-    assert told["interfaces"] in ([], ["lo"])
+    assert told["interfaces"] == ["lo"]
 
 
 def test_the_same_reaches_it_from_outside(kiosk):

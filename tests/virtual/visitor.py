@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from firmware.virtual.device import VirtualKiosk
 
-HOLD_S = 2.0
+HOLD_S = 3.0
 PACE = f"hold_s = {HOLD_S}\nnotice_shown_s = 2"
 SESSION_S = 120.0  # far more than any step takes
+_AWAKE_S = 6.0  # after a press that it has seen
 _BREATH_S = 1.2  # between two movements: an emulated kiosk is slow to see the first
 
 FIRST = 0  # presses that lead to a choice; see edge_agent/session/flow.py
@@ -35,9 +36,10 @@ class Visitor:
         time.sleep(_BREATH_S)
 
     def arrive(self, who: int = MYSELF) -> None:
-        """Wake it, choose the first language, and say who is there."""
+        """Wake it, choose a language, and say who is there."""
         self._kiosk.press()
-        self.reach("language")
+        while not self._is_at("language", within=_AWAKE_S):  # emulated, it may have slept through a press
+            self._kiosk.press()
         time.sleep(_BREATH_S)
         self.choose(FIRST)
         self.reach("who")
@@ -67,6 +69,14 @@ class Visitor:
         self.reach("done")
         self.choose(YES)
         self.reach("rest")
+
+    def _is_at(self, stage: str, within: float) -> bool:
+        until = time.monotonic() + within
+        while time.monotonic() < until:
+            if any(said.get("stage") == stage for said in self._kiosk.said()[self._heard :]):
+                return True
+            time.sleep(0.1)
+        return False
 
     def reach(self, stage: str) -> None:
         """Wait until the session is there."""
