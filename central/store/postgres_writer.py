@@ -23,6 +23,7 @@ from central.store.rules import (
     end_of,
     end_of_refused,
     fate_of_record,
+    fate_of_refused,
     fate_of_withdrawal,
     held_fate,
     is_past,
@@ -251,8 +252,7 @@ class PostgresStore(PostgresReader):
             case Sealed():
                 return held.get(_held_key(entry), Fate.REPLAYED)
             case Refusal():
-                known = entry.claims is not None and entry.duplicate_if_held
-                return held.get(_held_key(entry), Fate.REFUSED) if known else Fate.REFUSED
+                return fate_of_refused(entry, held.get(_held_key(entry)) if entry.claims else None)
             case Heard():
                 return Fate.HEARD
             case Recall(raw, content):
@@ -262,27 +262,29 @@ class PostgresStore(PostgresReader):
         """Find what became before of the bytes that are not new."""
         times = Counter(_key(entry) for entry in entries if isinstance(entry, Sealed))
         asked = [key[0] for key, count in times.items() if count > 1 or key not in new]
-        asked += [
-            entry.claims.record_id
-            for entry in entries
-            if isinstance(entry, Refusal) and entry.duplicate_if_held and entry.claims
-        ]
-        if not asked:
-            return {}
-        rows = self._connection.execute(_HELD, (asked,), binary=True).fetchall()
-        return {(record_id, sha256, kiosk): held_fate(because) for record_id, sha256, kiosk, because in rows}
+        refused = [entry.claims.record_id for entry in entries if isinstance(entry, Refusal) and entry.claims]
+        held: dict[Held, Fate] = {}
+        if refused:
+            rows = self._connection.execute(_RECALLED, (refused,), binary=True).fetchall()
+            held |= {(record_id, sha256, kiosk): Fate.WITHDRAWN for record_id, sha256, kiosk, *_ in rows}
+        if asked or refused:
+            rows = self._connection.execute(_HELD, (asked + refused,), binary=True).fetchall()
+            held |= {(record_id, sha256, kiosk): held_fate(because) for record_id, sha256, kiosk, because in rows}
+        return held
 
     def _take_back(self, entry: Sealed, claims: Withdrawal, at: int) -> Fate:
         """Keep a withdrawal and erase what it takes back, or neither."""
         with self._connection.transaction():
             new = bool(insert_records(self._connection, [entry], [None], at))
             fate = Fate.REPLAYED
-            if new or _held_key(entry) in self._held([entry], {}):
+            if new:
                 fate = self._erase(claims.kiosk, claims.withdraws, None, at)
+            elif _held_key(entry) in self._held([entry], {}):
+                fate = again(self._erase(claims.kiosk, claims.withdraws, None, at))
             if fate in REFUSALS:
                 raise psycopg.Rollback  # to before this withdrawal
             self._connection.execute(_RELEASE, ([entry.sha256], [entry.topic]))
-        return fate if new else again(fate)
+        return fate
 
     def _erase(self, kiosk: str, named: Withdrawn, withdrawal: bytes | None, at: int) -> Fate:
         """Erase what a withdrawal names, or make it known that it will not be kept."""

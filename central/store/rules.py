@@ -23,7 +23,6 @@ _QUARANTINE_S: Final = 90 * _DAY_S  # after its last arrival; the kiosk of a rec
 REFUSALS: Final = frozenset({Fate.REPLAYED, Fate.FOREIGN})  # of a withdrawal: it goes to quarantine, nothing is erased
 _AGAIN: Final = {None: Fate.DUPLICATE, WITHDRAWN: Fate.WITHDRAWN, EXPIRED: Fate.EXPIRED}
 
-_SAME_ANSWER: Final = {Fate.ERASED: Fate.ERASED_AGAIN, Fate.NOT_HELD: Fate.NOT_HELD_AGAIN}
 
 Found = tuple[str, bytes, bytes, int, bytes | None]
 
@@ -55,6 +54,16 @@ def held_fate(because: str | None) -> Fate:
     return _AGAIN[because]
 
 
+def fate_of_refused(refusal: Refusal, known: Fate | None) -> Fate:
+    """Say what becomes of refused bytes, given what became of them before.
+
+    What was erased goes into no quarantine either, by whatever topic it comes.
+    """
+    if known is None or (known is Fate.DUPLICATE and not refusal.duplicate_if_held):
+        return Fate.REFUSED
+    return known
+
+
 def fate_of_withdrawal(kiosk: str, named: Withdrawn, found: Found | None) -> Fate:
     """Say what becomes of a withdrawal by this kiosk, or in its name.
 
@@ -70,8 +79,11 @@ def fate_of_withdrawal(kiosk: str, named: Withdrawn, found: Found | None) -> Fat
 
 
 def again(fate: Fate) -> Fate:
-    """Say what becomes of a withdrawal that was here before: the same, and known as such."""
-    return _SAME_ANSWER.get(fate, fate)
+    """Say what becomes of a withdrawal that was here before: the same, and known as such.
+
+    It was good then. If it names another record by now, what it named had not come, and never did.
+    """
+    return Fate.ERASED_AGAIN if fate is Fate.ERASED else Fate.NOT_HELD_AGAIN
 
 
 def refusal_for(entry: Entry, fate: Fate) -> Refusal | None:

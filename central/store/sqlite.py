@@ -32,6 +32,7 @@ from central.store.rules import (
     end_of,
     end_of_refused,
     fate_of_record,
+    fate_of_refused,
     fate_of_withdrawal,
     held_fate,
     is_past,
@@ -360,18 +361,14 @@ class SqliteStore(SqliteReader):
             case Sealed():
                 return self._store(entry, at)
             case Refusal():
-                known = entry.claims is not None and entry.duplicate_if_held
-                return (self._held(entry) if known else None) or Fate.REFUSED
+                return fate_of_refused(entry, self._known(entry))
             case Heard():
                 return self._hear(entry, at)
             case Recall(raw, content):
                 return self._erase(content.kiosk, content.withdraws, raw, at)
 
     def _store(self, entry: Sealed, at: int) -> Fate:
-        claims = entry.claims
-        named = (claims.kiosk, claims.record_id, entry.sha256, claims.epoch, claims.seq)
-        taken_back = self._any_recalled and self._connection.execute(_RECALLED, named).fetchone() is not None
-        because = WITHDRAWN if taken_back else EXPIRED if is_past(claims, at) else None
+        because = WITHDRAWN if self._is_recalled(entry) else EXPIRED if is_past(entry.claims, at) else None
         if self._connection.execute(INSERT_RECORD, row_of(entry, at, because)).rowcount == 1:
             self._release(entry)
             return fate_of_record(because)
@@ -382,14 +379,16 @@ class SqliteStore(SqliteReader):
         self._connection.execute("SAVEPOINT withdrawal")
         new = self._connection.execute(INSERT_RECORD, row_of(entry, at)).rowcount == 1
         fate = Fate.REPLAYED
-        if new or self._held(entry):
+        if new:
             fate = self._erase(claims.kiosk, claims.withdraws, None, at)
+        elif self._held(entry):
+            fate = again(self._erase(claims.kiosk, claims.withdraws, None, at))
         if fate in REFUSALS:
             self._connection.execute("ROLLBACK TO withdrawal")
         else:
             self._release(entry)
         self._connection.execute("RELEASE withdrawal")
-        return fate if new else again(fate)
+        return fate
 
     def _erase(self, kiosk: str, named: Withdrawn, withdrawal: bytes | None, at: int) -> Fate:
         """Erase what a withdrawal names, or make it known that it will not be kept."""
@@ -426,6 +425,20 @@ class SqliteStore(SqliteReader):
                 *(end_of_refused(refusal, at), refusal.raw),
             ),
         )
+
+    def _is_recalled(self, entry: Sealed | Refusal) -> bool:
+        """Whether it was taken back before it came."""
+        claims = entry.claims
+        if claims is None or not self._any_recalled:
+            return False
+        named = (claims.kiosk, claims.record_id, entry.sha256, claims.epoch, claims.seq)
+        return self._connection.execute(_RECALLED, named).fetchone() is not None
+
+    def _known(self, entry: Refusal) -> Fate | None:
+        """Say what became before of bytes that are refused now, None when nothing did."""
+        if entry.claims is None:
+            return None
+        return self._held(entry) or (Fate.WITHDRAWN if self._is_recalled(entry) else None)
 
     def _held(self, entry: Sealed | Refusal) -> Fate | None:
         """Say what became of these bytes before, None when they were never here."""

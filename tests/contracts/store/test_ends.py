@@ -145,6 +145,25 @@ def test_a_withdrawal_reaches_the_copy_in_quarantine(store):
     assert reasons(store) == []
 
 
+def test_a_withdrawal_keeps_its_answer_when_another_kiosks_record_has_come_under_the_id(store):
+    never_came = sealed("k1")
+    taken = withdrawal(never_came)
+    commit(store, taken)
+    other = sealed("k2", record_id=never_came.claims.record_id)
+    assert commit(store, other, taken) == [Fate.STORED, Fate.NOT_HELD_AGAIN]
+    assert store.sealed(other.claims.record_id) == other.raw
+    assert reasons(store) == []
+
+
+@pytest.mark.parametrize("came", [True, False])
+def test_what_was_taken_back_comes_into_no_quarantine_either_by_whatever_topic(store, came):
+    entry = sealed()
+    commit(store, *([entry] if came else []), withdrawal(entry))
+    stray = refusal(entry.raw, "homeward/1/coast/k2/records", "wrong-topic", claims=entry.claims)
+    assert commit(store, stray) == [Fate.WITHDRAWN]
+    assert reasons(store) == []
+
+
 def test_a_kiosk_can_not_keep_another_kiosks_record_away(store):
     entry = sealed("k1")
     assert commit(store, withdrawal(entry, kiosk="k2"), recall(entry, kiosk="k2")) == [Fate.NOT_HELD] * 2
