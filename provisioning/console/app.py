@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from edge_agent.errors import HomewardError
-from provisioning.console import beginning, enrolment, kiosks, log, recipients, servers
+from provisioning.console import beginning, enrolment, kiosks, log, orders, recipients, servers
 from provisioning.console.call import acting, go, looking
 from provisioning.console.guard import COOKIE, ENTER, STATIC, Guard
 from provisioning.console.pages import refusal, render, trouble
@@ -41,6 +41,7 @@ def build(console: Console) -> Starlette:
             *servers.routes(),
             *kiosks.routes(),
             *enrolment.routes(),
+            *orders.routes(),
             *log.routes(),
         ],
         middleware=[Middleware(Guard, door=console.door)],

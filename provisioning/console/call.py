@@ -17,7 +17,7 @@ from provisioning.console.pages import refusal, render
 from provisioning.console.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from starlette.requests import Request
     from starlette.responses import HTMLResponse
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from provisioning.console.downloads import Downloads
     from provisioning.console.reception import Reception
     from provisioning.office import Office
+    from provisioning.revocation import Step
 
     Show = Callable[["Call"], Response]
     Act = Callable[["Call", "Form"], Response]
@@ -46,6 +47,7 @@ class Done:
     lines: list[str]
     downloads: Mapping[str, str] = field(default_factory=dict)  # words to address
     next_pages: Mapping[str, str] = field(default_factory=dict)
+    steps: Sequence[Step] = ()
 
 
 @dataclass

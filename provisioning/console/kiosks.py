@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import zoneinfo
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from edge_agent.errors import LocalError
+from provisioning import revocation
 from provisioning.console.call import Done, acting, go, looking
-from provisioning.fleet import Condition, FleetError, Hardware, Network
+from provisioning.console.pages import ago
+from provisioning.fleet import Condition, FleetError, Hardware, Network, check_name
+from provisioning.fleet_view import SILENT_AFTER_S, rows
 from provisioning.intentions import kiosk_plan
 from provisioning.words import card_written, enrolled, revoked, until, will_revoke
 
@@ -20,9 +23,12 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from provisioning.console.call import Call, Form
-    from provisioning.fleet import Claim, Kiosk
+    from provisioning.fleet import Claim
+    from provisioning.fleet_view import Row
+    from provisioning.revocation import Step
 
 PAGE_SIZE: Final = 50
+_NEEDING: Final = "needs a person"
 _ZONES: Final = sorted(zoneinfo.available_timezones())
 
 
@@ -36,28 +42,17 @@ def routes() -> list[BaseRoute]:
         acting("/kiosks/{kiosk}/card", _show_card, _card),
         acting("/kiosks/{kiosk}/certify", _show_certify, _certify),
         acting("/kiosks/{kiosk}/revoke", _show_revoke, _revoke),
+        acting("/kiosks/{kiosk}/replace", _show_replace, _replace),
     ]
 
 
 # -- The fleet ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One kiosk in the table."""
-
-    kiosk: Kiosk
-    condition: Condition
-
-    @property
-    def until(self) -> str:
-        """What its condition depends on."""
-        return until(self.condition, self.kiosk)
-
-    def matches(self, searched: str) -> bool:
-        """Say whether its id, place or area has these letters in it."""
-        plan = self.kiosk.plan
-        return any(searched in text.casefold() for text in (plan.id, plan.site.name, plan.site.area))
+def _matches(row: Row, searched: str) -> bool:
+    """Say whether a kiosk's id, place or area has these letters in it."""
+    plan = row.kiosk.plan
+    return any(searched in text.casefold() for text in (plan.id, plan.site.name, plan.site.area))
 
 
 def _fleet(call: Call) -> Response:
@@ -67,18 +62,23 @@ def _fleet(call: Call) -> Response:
     if not state.backup_proven:
         return go("/paper")
     searched, wanted = call.typed.get("q", "").strip(), call.typed.get("state", "")
-    every = [Row(kiosk, condition) for condition, kiosk in state.by_need(call.office.now)]
+    view, now = call.office.rolls.read(), call.office.now
+    every = rows(state, view, now)
     tally = Counter(row.condition for row in every)
-    found = [row for row in every if not wanted or row.condition == wanted]
+    needing = sum(bool(row.needs) for row in every)
+    found = [row for row in every if wanted in {"", row.condition} or (wanted == _NEEDING and row.needs)]
     if searched:
-        found = [row for row in found if row.matches(searched.casefold())]
+        found = [row for row in found if _matches(row, searched.casefold())]
     last = max(1, -(-len(found) // PAGE_SIZE))
     number = min(max(1, _whole(call.typed.get("page", "1"))), last)
     return call.page(
         "fleet.html",
         state=state,
         rows=found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE],
-        counts={condition: tally[condition] for condition in Condition},
+        view=view,
+        heard=_heard,
+        until=until,
+        counts={_NEEDING: needing} | {str(condition): tally[condition] for condition in Condition},
         wanted=wanted,
         searched=searched,
         found=len(found),
@@ -88,6 +88,13 @@ def _fleet(call: Call) -> Response:
     )
 
 
+def _heard(row: Row, now: int) -> str:
+    """Say when a kiosk was last heard."""
+    if row.seen is None:
+        return ""
+    return "online" if row.seen.online and now - row.seen.at < SILENT_AFTER_S else ago(row.seen.at, now)
+
+
 def _whole(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 1  # noqa: PLR2004 - a page's number
 
@@ -95,8 +102,9 @@ def _whole(text: str) -> int:
 def _one(call: Call) -> Response:
     state = call.office.state()
     kiosk = state.kiosk(call.path["kiosk"])
-    condition = state.condition(kiosk, call.office.now)
-    return call.page("kiosk.html", state=state, kiosk=kiosk, condition=condition, Condition=Condition)
+    now = call.office.now
+    (row,) = rows(replace(state, kiosks=[kiosk]), call.office.rolls.read(), now)
+    return call.page("kiosk.html", state=state, kiosk=kiosk, row=row, heard=_heard(row, now), Condition=Condition)
 
 
 # -- A new kiosk -------------------------------------------------------------------------------------------------------
@@ -193,9 +201,8 @@ def _certify(call: Call, form: Form) -> Response:
 def _show_revoke(call: Call) -> Response:
     state = call.office.state()
     kiosk = state.kiosk(call.path["kiosk"])
-    if kiosk.revoked_at is not None:
-        return go(f"/kiosks/{kiosk.plan.id}")
-    return call.page("kiosk_revoke.html", state=state, kiosk=kiosk, will=will_revoke(state))
+    will = will_revoke(state) if kiosk.revoked_at is None else []
+    return call.page("kiosk_revoke.html", state=state, kiosk=kiosk, will=will)
 
 
 def _revoke(call: Call, form: Form) -> Response:
@@ -205,11 +212,31 @@ def _revoke(call: Call, form: Form) -> Response:
             f"{form.text('name')!r} is not {kiosk}: nothing was changed",
             next_step="Look again at which one you mean.",
         )
-    call.office.revoke(kiosk, call.office.keys(form.secret()))
+    keys = call.office.keys(form.secret())
+
+    def act() -> list[Step]:
+        return revocation.revoke(call.office, kiosk, keys)
+
+    reception = call.console.reception
+    steps = reception.alone(act) if reception is not None and reception.is_open else act()
     return call.tell(
         Done(
             f"Kiosk {kiosk} is revoked",
             revoked(kiosk, call.office.directory.to_copy),
-            next_pages={"To the fleet": "/"},
+            next_pages={"Put another kiosk in its place": f"/kiosks/{kiosk}/replace", "To the fleet": "/"},
+            steps=steps,
         )
     )
+
+
+def _show_replace(call: Call) -> Response:
+    state = call.office.state()
+    return call.page("kiosk_replace.html", state=state, kiosk=state.kiosk(call.path["kiosk"]))
+
+
+def _replace(call: Call, form: Form) -> Response:
+    kiosk, successor = call.path["kiosk"], form.text("successor")
+    check_name(successor, taken=[])
+    out, label = _card_place(call, form, successor), call.console.downloads.place(f"{successor}-label.pdf")
+    claim = call.office.replace(kiosk, successor, call.office.keys(form.secret()), out, label)
+    return call.tell(_card_done(call, f"Kiosk {successor} is added in the place of {kiosk}", successor, out, claim))

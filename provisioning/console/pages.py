@@ -29,6 +29,7 @@ _PAGES: Final = {
     "homeward-fleet init": "/begin",
     "homeward-fleet list": "/",
     "homeward-fleet add": "/add",
+    "homeward-fleet list --ask": "/enrol",
     "homeward-fleet enrol": "/enrol",
     "homeward-fleet audit": "/log",
     "homeward-fleet backup prove": "/paper",

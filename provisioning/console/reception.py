@@ -11,23 +11,26 @@ import queue
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from edge_agent.errors import HomewardError, LocalError
 from provisioning.front_desk import FrontDesk
 from provisioning.office_link import OfficeLink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from provisioning.enrolment import Applicant
     from provisioning.front_desk import Turned
     from provisioning.office import Keys, Office
+    from provisioning.office_link import Letter
 
 _LISTEN_S: Final = 0.25
 _UNSEEN_S: Final = 15 * 60.0
+_ASK_EVERY_S: Final = 15.0  # how the kiosks fare
 
-Errand = tuple["Callable[[FrontDesk], bool]", "Future[bool]"]
+T = TypeVar("T")
+Errand = tuple["Callable[[FrontDesk], Any]", "Future[Any]"]
 
 
 class Reception:
@@ -68,20 +71,23 @@ class Reception:
 
     def refuse(self, applicant: Applicant) -> None:
         """Refuse one whose words are others."""
+        self._send(lambda desk: desk.refuse(applicant))
 
-        def refuse(desk: FrontDesk) -> bool:
-            desk.refuse(applicant)
-            return True
+    def send(self, letters: Sequence[Letter]) -> int:
+        """Send orders; say how many kiosks hear theirs."""
+        return self._send(lambda desk: sum(desk.send(letters)))
 
-        self._send(refuse)
+    def alone(self, act: Callable[[], T]) -> T:
+        """Do what needs the office's name at the broker to itself: a broker lets one of a name in."""
+        return self._send(lambda _desk: act())
 
     def close(self) -> None:
         """Hear nobody any more; the keys are forgotten."""
         self._closed.set()
         self._thread.join()
 
-    def _send(self, errand: Callable[[FrontDesk], bool]) -> bool:
-        done: Future[bool] = Future()
+    def _send(self, errand: Callable[[FrontDesk], T]) -> T:
+        done: Future[T] = Future()
         self._errands.put((errand, done))
         while True:
             with contextlib.suppress(TimeoutError):
@@ -91,8 +97,12 @@ class Reception:
 
     def _work(self) -> None:
         try:
+            asked_at = -_ASK_EVERY_S
             while not self._closed.is_set() and time.monotonic() - self._seen_at < _UNSEEN_S:
                 self._run_errands()
+                if time.monotonic() - asked_at > _ASK_EVERY_S:
+                    asked_at = time.monotonic()
+                    self._desk.ask()
                 self._desk.tend(_LISTEN_S)
         except HomewardError as fault:
             self.fault = fault

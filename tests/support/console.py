@@ -9,6 +9,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Self
 
+from tests.support.browser import picture
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -17,6 +19,20 @@ if TYPE_CHECKING:
 _LINK = re.compile(r"http://\S+/enter/\S+")
 _COMMAND = "from provisioning.cli import main; main()"
 _PATIENCE_S = 60.0
+_ELSEWHERE = r"""() => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    const folder = /\/\S*?\/(fleet|stick|broker)(?=[\/\s.,:]|$)/g
+    while (texts.nextNode())
+        texts.currentNode.data = texts.currentNode.data.replace(folder, '/home/amina/$1')
+}"""
+
+
+def picture_for_the_guide(page: Page, name: str) -> None:
+    """Take a picture for docs/operations.md; on whose computer it was taken is not in it."""
+    page.set_viewport_size({"width": 1000, "height": 720})
+    page.evaluate(_ELSEWHERE)
+    page.evaluate("scrollTo(0, 0)")
+    picture(page, f"console/guide/{name}")
 
 
 class RunningConsole:

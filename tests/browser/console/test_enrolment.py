@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioning.fleet import Condition
-from tests.support.browser import assert_all_can_use, picture
-from tests.support.console import RunningConsole
+from tests.support.browser import assert_all_can_use
+from tests.support.console import RunningConsole, picture_for_the_guide
 from tests.support.hands import Keyboard, Mouse
 from tests.support.waiting import PATIENCE_S
 from tests.unit.provisioning.place import Place
@@ -50,7 +50,7 @@ def test_staff_compare_the_words_and_the_kiosk_comes_in(hands, place):
         words = kiosk.wait_for("six_words", timeout=PATIENCE_S)["words"]
         hands.page.get_by_role("heading", name="kiosk-1 asks to come in").wait_for()  # the page looks by itself
         assert_all_can_use(hands.page)
-        picture(hands.page, "console/guide/words")
+        picture_for_the_guide(hands.page, "words")
         hands.press("link", "Compare and decide about kiosk-1")
         hands.page.get_by_role("heading", name="Is it kiosk-1?").wait_for()
         assert hands.page.locator(".words li").all_inner_texts() == words.split()

@@ -1,6 +1,6 @@
 """The pictures of the staff's guide, taken on the console as it is: a small fleet with its everyday troubles.
 
-`python -m docs.pictures --console` runs this and puts what it leaves into docs/pictures/console.
+`python -m docs.pictures --console` runs this and puts what it leaves into docs/pictures/guide.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import pytest
 
 from provisioning.backup import PROVEN_WORDS
 from provisioning.terminal import system_clock
-from tests.support.browser import picture
-from tests.support.console import RunningConsole
+from tests.support.console import RunningConsole, picture_for_the_guide
 from tests.support.hands import Mouse
 from tests.unit.provisioning.world import DAY, OFFICE, ROOT, KioskKeys, Staff
 
@@ -26,28 +25,12 @@ PLACES = {
     "turpan-bus-1": ("Bus station", "تۇرپان"),
     "hotan-clinic-1": ("县医院", "خوتەن"),
 }
-FOLDER = re.compile(r"/\S*?/(fleet|stick)(?=[/\s<.,])")
 
 
 @pytest.fixture
 def window(page) -> Page:
     page.set_viewport_size({"width": 1000, "height": 720})
     return page
-
-
-def take(page: Page, name: str) -> None:
-    """Take a picture for the guide; whose computer it was made on is not in it."""
-    page.evaluate(
-        """() => {
-            const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
-            while (walk.nextNode()) {
-                const text = walk.currentNode
-                text.data = text.data.replace(/\\/\\S*?\\/(fleet|stick)(?=[\\/\\s.,]|$)/g, '/home/amina/$1')
-            }
-        }"""
-    )
-    path = picture(page, f"console/guide/{name}")
-    assert path.stat().st_size > 5_000
 
 
 def add(staff: Staff, name: str, now: int) -> None:
@@ -66,7 +49,7 @@ def test_the_first_hour(tmp_path, window):
         hands.type("Your organisation", "The NGO")
         hands.type("A telephone number", "+86 991 000 0000")
         hands.type("Whose law holds", "CN")
-        take(window, "begin")
+        picture_for_the_guide(window, "begin")
         hands.press("button", "Go on")
         hands.type("Address", "broker.example.org:8883")
         hands.press("button", "Go on")
@@ -79,7 +62,7 @@ def test_the_first_hour(tmp_path, window):
             hands.type(f"The {whose}'s passphrase, once more", words)
         hands.press("button", "Make the fleet")
         window.get_by_role("heading", name="Print the root's paper, and read it back").wait_for()
-        take(window, "paper")
+        picture_for_the_guide(window, "paper")
         (sheet,) = staff.root.with_name("root.key-sheets").glob("*.txt")
         words = re.findall(r"[a-z]+", sheet.read_text(encoding="utf-8"))
         hands.type(f"The last {PROVEN_WORDS} words of sheet 1", " ".join(words[-PROVEN_WORDS:]))
@@ -87,7 +70,7 @@ def test_the_first_hour(tmp_path, window):
         window.get_by_role("heading", name="The paper reads back").wait_for()
         hands.press("link", "Servers")
         window.get_by_role("heading", name="Servers").wait_for()
-        take(window, "servers")
+        picture_for_the_guide(window, "servers")
 
 
 def test_a_fleet_from_day_to_day(staff, window):
@@ -99,14 +82,11 @@ def test_a_fleet_from_day_to_day(staff, window):
         keys = KioskKeys(staff.folder / f"keys-{name}")
         staff.ok("certify", name, *keys.words, "--out", staff.folder / f"back-{name}", *staff.office)
     with RunningConsole(staff.fleet) as console:
-        hands = Mouse(console.enter(window))
+        console.enter(window)
         window.goto(f"{console.origin}/add")
-        take(window, "add")
-        hands.press("link", "Kiosks")
-        window.get_by_role("heading", name="Kiosks").wait_for()
-        take(window, "fleet")
+        picture_for_the_guide(window, "add")
         window.goto(f"{console.origin}/kiosks/turpan-bus-1/revoke")
-        take(window, "revoke")
+        picture_for_the_guide(window, "revoke")
         window.goto(f"{console.origin}/recipients/sign?change=renew")
-        take(window, "sign")
+        picture_for_the_guide(window, "sign")
     assert now - system_clock() < DAY
