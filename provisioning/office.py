@@ -280,6 +280,23 @@ class Office:
         state = self.state()
         return self._label(state, state.kiosk(kiosk).plan)
 
+    def add_many(self, plans: Sequence[Plan], keys: Keys, out: Path) -> list[Claim]:
+        """Add kiosks in one act: their cards as folders in the new folder `out`, each with its label beside it."""
+        with self._act() as act:
+            state, claims = act.state, list[Claim]()
+            files: Files = {}
+            for plan in plans:
+                claim, cards = self._card(state, plan, keys)
+                state = fleet.with_kiosk(state, plan, claim, now=self.now)
+                claims.append(claim)
+                files |= {f"{plan.id}/{name}": file for name, file in cards.items()}
+                files[f"{plan.id}-label.pdf"] = File(self._label(state, plan))
+            with _placed(out, files):
+                act.commit(
+                    state, "add-many", {"kiosks": [plan.id for plan in plans], "claims": [claim.id for claim in claims]}
+                )
+        return claims
+
     def new_card(self, kiosk: str, keys: Keys, out: Path) -> Claim:
         """Make another card for a kiosk that never was in service; the earlier card is worth nothing any more."""
         with self._act() as act:

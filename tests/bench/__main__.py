@@ -31,6 +31,7 @@ BENCHMARKS = {
     "tests.bench.screen": OWN,
     "tests.bench.courier": OWN,
     "tests.bench.console": OWN,
+    "tests.bench.fleet": OWN,
 }
 
 

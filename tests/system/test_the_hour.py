@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from edge_agent.wire.keys import RecipientPrivateKey
 from provisioning import office as office_module
 from tests.support.waiting import PATIENCE_S, until
 from tests.unit.provisioning.place import Place
+from tests.unit.provisioning.world import OFFICE, ROOT
 
 PHOTOGRAPH = Path(office_module.__file__).parents[1] / "models" / "files" / "astronaut.png"
 SEED = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
@@ -107,6 +109,8 @@ def test_the_hour(tmp_path, monkeypatch):
             first = report(kiosk, courier)
             until(lambda: place.kept().get(first) == "kiosk-1", "the report at the intake")
 
+            assert_no_secret_is_in_the_open(tmp_path, stolen_card, (kiosk, courier, intake))
+
             # Renewal: tried on a connection before the old key goes
             before = ends(here)
             courier.wait_for("renewal_due", timeout=PATIENCE_S)
@@ -162,6 +166,25 @@ def test_the_hour(tmp_path, monkeypatch):
     recipients = {key.kid for key in place.state().trusted.recipients}
     for folder in (stolen, stolen_card):
         assert not opens(folder, recipients), "a stolen kiosk opens reports"
+
+
+def assert_no_secret_is_in_the_open(folder, card, programs):
+    """Look into what programs say, their arguments, their environment, and every file that others can read."""
+    claim = tomllib.loads((card / "courier" / "first-boot.toml").read_text(encoding="utf-8"))["claim"]
+    secrets = [OFFICE.encode(), ROOT.encode(), claim["secret"].encode(), b"PRIVATE KEY"]
+    keys = [path.read_bytes() for path in folder.rglob("*.key") if b"PRIVATE KEY" in path.read_bytes()]
+    secrets += [line for key in keys for line in key.splitlines() if b"-----" not in line]
+    assert len(keys) >= 5
+    places = {f"{p.name}'s words": json.dumps(p.said).encode() for p in programs}
+    for program in programs:
+        for name in ("cmdline", "environ"):
+            places[f"{program.name}'s {name}"] = Path(f"/proc/{program.pid}/{name}").read_bytes()
+    open_to_others = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mode & 0o044]
+    places |= {str(path): path.read_bytes() for path in open_to_others}
+    assert len(open_to_others) > 10
+    for where, content in places.items():
+        for secret in secrets:
+            assert secret not in content, where
 
 
 def opens(folder, recipients):

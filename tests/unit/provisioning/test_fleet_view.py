@@ -1,0 +1,164 @@
+"""Who needs a person: what kiosks and intakes said, put into an order, with nothing of it believed too easily."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge_agent.wire import roll, status
+from edge_agent.wire.documents import to_cbor
+from edge_agent.wire.keys import SoftwareSigner
+from edge_agent.wire.report import ClockQuality
+from provisioning import fleet_view
+from provisioning.fleet import Enrolled, with_all_enrolled, with_orders
+from provisioning.fleet_view import SILENT_AFTER_S, Need, RollFile, View
+from tests.unit.provisioning.test_enrolment import Bench
+from tests.unit.provisioning.test_nothing_half_done import plan
+from tests.unit.provisioning.world import DAY, NOW
+
+if TYPE_CHECKING:
+    from provisioning.office import Office
+
+MIB = 1024 * 1024
+
+
+class Kiosks:
+    """A fleet of three kiosks in service, and what they say."""
+
+    def __init__(self, staff):
+        self.bench = Bench(staff)
+        office, keys = self.bench.office, self.bench.open_keys
+        names = ["kiosk-1", "kiosk-2", "kiosk-3"]
+        office.add_many([plan(name) for name in names], keys, staff.folder / "cards")
+        self.signers = {name: SoftwareSigner.generate() for name in names}
+        state = office.state()
+        enrolled = [
+            Enrolled(name, signer.public_key, state.kiosk(name).claim.certificate)
+            for name, signer in self.signers.items()
+        ]
+        enrolled = [
+            Enrolled(one.kiosk, one.key, type(one.tls)(serial=one.tls.serial, not_after=NOW + 90 * DAY))
+            for one in enrolled
+        ]
+        self.state = with_all_enrolled(state, enrolled, keys.orders, now=NOW)
+
+    def entry(self, kiosk, *, at=NOW, signer=None, online=True, missing=0, doubt=None, about=None, **health):
+        plain = {
+            "kiosk": kiosk,
+            "version": "1",
+            "boot_id": "b",
+            "uptime_ms": 1,
+            "clock": ClockQuality.SYNCHRONISED,
+            "ready": True,
+            "orders_version": 0,
+            "bundle_version": 1,
+            "models": [],
+            "epoch": bytes(16),
+            "highest_seq": 0,
+        }
+        signed = status.sign_health(status.Health(**(plain | health)), signer or self.signers[kiosk])
+        said = status.Status(kiosk=kiosk, online=online, version="1", health=signed, **(about or {}))
+        return roll.Entry(kiosk=kiosk, at=at, status=to_cbor(said), missing=missing, doubt=doubt)
+
+    def rows(self, *entries, now=NOW, state=None):
+        state = state or self.state
+        return fleet_view.rows(state, View(at=now, seen=fleet_view.read(entries, state)), now)
+
+    def well(self, *names):
+        return [self.entry(name) for name in names]
+
+
+@pytest.fixture
+def kiosks(staff):
+    return Kiosks(staff)
+
+
+def needs(row):
+    return [need for need, _ in row.needs]
+
+
+def test_kiosks_that_are_well_need_nobody(kiosks):
+    shown = kiosks.rows(*kiosks.well("kiosk-1", "kiosk-2", "kiosk-3"))
+    assert [needs(row) for row in shown] == [[], [], []]
+    assert [row.kiosk.plan.id for row in shown] == ["kiosk-1", "kiosk-2", "kiosk-3"]
+
+
+@pytest.mark.parametrize(
+    ("need", "said"),
+    [
+        (Need.SILENT, {"online": False}),
+        (Need.SILENT, {"at": NOW - SILENT_AFTER_S - 1}),
+        (Need.BLOCKED, {"ready": False, "blocked_by": "camera"}),
+        (Need.MISSING, {"missing": 3}),
+        (Need.DOUBT, {"doubt": "bad-signature"}),
+        (Need.REFUSED, {"about": {"refused": 2}}),
+        (Need.CLOCK, {"clock": ClockQuality.UNSET}),
+        (Need.FULL, {"about": {"free_bytes": 5 * MIB}}),
+        (Need.HOT, {"about": {"temperature_c": 91.0}}),
+    ],
+)
+def test_each_thing_that_is_wrong_is_said_and_comes_first(kiosks, need, said):
+    shown = kiosks.rows(*kiosks.well("kiosk-1", "kiosk-2"), kiosks.entry("kiosk-3", **said))
+    assert shown[0].kiosk.plan.id == "kiosk-3"
+    assert needs(shown[0]) == [need]
+    assert shown[0].needs[0][1]
+
+
+def test_a_kiosk_that_was_never_heard_and_one_that_fell_silent_come_before_all_others(kiosks):
+    later = NOW + 3 * SILENT_AFTER_S
+    entries = [kiosks.entry("kiosk-2", missing=1, at=later), kiosks.entry("kiosk-3", at=NOW)]
+    shown = kiosks.rows(*entries, now=later)
+    assert [row.kiosk.plan.id for row in shown] == ["kiosk-1", "kiosk-3", "kiosk-2"]
+    assert shown[0].needs[0][1] == "it has never been heard"
+    assert shown[1].needs[0][1] == "silent for 45 minutes"
+
+
+def test_what_another_signed_is_not_a_kiosks_own_word(kiosks):
+    forged = kiosks.entry("kiosk-1", signer=kiosks.signers["kiosk-2"], orders_version=9)
+    (row,) = [row for row in kiosks.rows(forged) if row.kiosk.plan.id == "kiosk-1"]
+    assert row.seen.doubt == "wrong-signer"
+    assert row.seen.orders_version is None
+    garbled = roll.Entry(kiosk="kiosk-1", at=NOW, status=b"\xff")
+    (row,) = [row for row in kiosks.rows(garbled) if row.kiosk.plan.id == "kiosk-1"]
+    assert row.seen.doubt == "malformed"
+
+
+def test_a_kiosk_that_runs_older_orders_than_it_was_given_is_said(kiosks):
+    state = with_orders(kiosks.state, ["kiosk-1"], now=NOW, changes={"consent.days_kept": 90})
+    shown = kiosks.rows(*kiosks.well("kiosk-1", "kiosk-2", "kiosk-3"), state=state)
+    assert needs(shown[0]) == [Need.ORDERS]
+    heard = [kiosks.entry("kiosk-1", orders_version=1), *kiosks.well("kiosk-2", "kiosk-3")]
+    assert [needs(row) for row in kiosks.rows(*heard, state=state)] == [[], [], []]
+
+
+def test_a_certificate_that_nobody_renewed_is_said_in_time(kiosks):
+    now = NOW + 75 * DAY
+    heard = [kiosks.entry(name, at=now) for name in kiosks.signers]
+    shown = kiosks.rows(*heard, now=now)
+    assert all(needs(row) == [Need.CERTIFICATE] for row in shown)
+    assert "ends in 15 days" in shown[0].needs[0][1]
+
+
+def test_a_view_that_was_kept_reads_back_and_a_damaged_one_is_none(kiosks, tmp_path):
+    view = View(at=NOW, seen=fleet_view.read(kiosks.well("kiosk-1"), kiosks.state))
+    kept = RollFile(tmp_path / "roll.json")
+    assert kept.read() is None
+    kept.write(view)
+    assert kept.read() == view
+    (tmp_path / "roll.json").write_bytes(b"{half")
+    assert kept.read() is None
+
+
+def test_a_roll_travels_in_parts_that_a_broker_carries_and_holds_under_the_receipt_key_alone(kiosks):
+    office: Office = kiosks.bench.office
+    state, receipts = office.state(), kiosks.bench.open_keys.receipts
+    entries = [roll.Entry(kiosk=f"kiosk-{n}", at=NOW, status=bytes(600)) for n in range(1000)]
+    parts = roll.sign("coast", NOW, entries, receipts)
+    assert len(parts) > 1
+    assert max(map(len, parts)) < 160 * 1024
+    read = [roll.trust(part, state.trusted) for part in parts]
+    assert [entry for part in read for entry in part.kiosks] == entries
+    assert {(part.parts, part.at) for part in read} == {(len(parts), NOW)}
+    assert len(roll.sign("coast", NOW, [], receipts)) == 1
+    for signer in (kiosks.bench.open_keys.orders, SoftwareSigner.generate()):
+        with pytest.raises(Exception, match="not trusted for receipts"):
+            roll.trust(roll.sign("coast", NOW, entries[:1], signer)[0], state.trusted)
