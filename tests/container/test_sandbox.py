@@ -57,7 +57,8 @@ def test_a_report_goes_from_the_button_to_the_desk_with_both_processes_in_their_
     opened = report.read(sealing.open_record(record, installed.caseworker), record.claims)
     assert opened.faces
     for name in OTHER:
-        assert installed.system.shows(f"homeward-{name}", "NRestarts") == "0"
+        ended = installed.system.run("journalctl", "-q", "-o", "cat", "-u", f"homeward-{name}", "_PID=1")
+        assert "code=exited" not in ended, "it gave up, and was started again"
 
 
 def test_what_a_unit_needs_it_can_do(probed):
@@ -94,6 +95,22 @@ def test_the_kiosks_process_sees_no_network_at_all(installed):
     assert [line.split()[0] for line in links] == ["lo"]
     mine, machines = (installed.system.run("readlink", f"/proc/{of}/ns/net") for of in (pid, 1))
     assert mine != machines
+
+
+@pytest.mark.red_line(7)
+def test_the_screens_browser_is_in_the_kiosks_own_network_and_in_no_other(installed):
+    system, units = installed.system, "/etc/systemd/system"
+    system.run("cp", str(PROJECT / "firmware/common/screen/etc/systemd/system/homeward-screen.service"), f"{units}/")
+    system.run("mkdir", f"{units}/homeward-screen.service.d")
+    stand_in = "[Service]\\nPAMName=\\nStandardInput=null\\nTTYPath=\\nExecStart=\\nExecStart=sleep infinity\\n"
+    system.run("sh", "-c", f"printf '{stand_in}' >{units}/homeward-screen.service.d/99-stand-in.conf")
+    system.run("systemctl", "daemon-reload")
+    system.run("systemctl", "start", "homeward-screen")
+    networks = [
+        system.run("readlink", f"/proc/{pid}/ns/net")
+        for pid in (system.pid("homeward-screen"), system.pid("homeward-kiosk"), 1)
+    ]
+    assert networks[0] == networks[1] != networks[2]
 
 
 def test_each_process_runs_as_itself_and_its_files_are_for_the_two_alone(installed):

@@ -71,3 +71,22 @@ def test_a_hang_is_noticed_and_nothing_is_given_up_or_tried_in_a_rush(name):
     assert unit["Restart"] == ["always"]
     assert unit["StartLimitIntervalSec"] == ["0"]
     assert unit["RestartMaxDelaySec"] == ["5min"]
+
+
+SCREEN = FIRMWARE / "common/screen/etc/systemd/system"
+
+
+def test_the_browser_has_the_kiosks_loopback_and_nothing_of_what_the_kiosk_keeps():
+    screen = settings(SCREEN / "homeward-screen.service")
+    assert screen["JoinsNamespaceOf"] == ["homeward-kiosk.service"]
+    assert screen["PrivateNetwork"] == ["yes"]
+    assert (screen["IPAddressDeny"], screen["IPAddressAllow"]) == (["any"], ["localhost"])
+    assert "-/var/lib/homeward" in screen["InaccessiblePaths"][0].split()
+
+
+def test_with_a_screen_the_kiosk_is_exposed_to_little_more(tmp_path):
+    for tree in (UNITS, SCREEN):
+        shutil.copytree(tree, tmp_path, symlinks=True, dirs_exist_ok=True)
+    found = exposure(tmp_path / "homeward-kiosk.service")
+    print(f"\nhomeward-kiosk with a screen: exposure {found.figure}")
+    assert found.figure <= MOST
