@@ -16,6 +16,7 @@ _BREATH_S = 1.2  # between two movements: an emulated kiosk is slow to see the f
 
 FIRST = 0  # presses that lead to a choice; see edge_agent/session/flow.py
 YES = 1
+FINISH = 2
 MYSELF = 1
 A_CHILD_WITH_STAFF = 4
 
@@ -67,7 +68,7 @@ class Visitor:
     def leave(self) -> None:
         """Go, after the end."""
         self.reach("done")
-        self.choose(YES)
+        self.choose(FINISH)
         self.reach("rest")
 
     def _is_at(self, stage: str, within: float) -> bool:
