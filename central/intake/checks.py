@@ -40,7 +40,7 @@ def check(settings: IntakeSettings, now: int) -> Iterator[Result]:
     yield _result("receipt key", lambda: _check_receipt_key(settings))
     yield _result("trust", lambda: _check_trust(settings, now))
     yield _result("TLS", lambda: _check_tls(settings.broker))
-    yield _result("store", lambda: _check_store(settings.store))
+    yield _result("store", lambda: _check_store(settings.store, now))
     for host, port in settings.broker.targets():
         yield _result(f"broker {host}:{port}", partial(_check_broker, settings.broker, host, port))
 
@@ -84,7 +84,7 @@ def _check_tls(broker: Broker) -> str:
     return f"certificate of {common_name(Path(broker.certificate))}"
 
 
-def _check_store(settings: StoreSettings) -> str:
+def _check_store(settings: StoreSettings, now: int) -> str:
     place = settings.place
     path = Path(place.database)
     if not place.in_postgres and not path.exists():
@@ -94,7 +94,9 @@ def _check_store(settings: StoreSettings) -> str:
     if place.objects is not None:
         place.objects.check()
     with open_reader(place) as store:
-        return f"{place.database} with records of {len(store.kiosks())} kiosks"
+        past = sum(1 for _ in store.ended(now))
+        waiting = f"; {past} have ended and wait for `homeward-intake expire`" if past else ""
+        return f"{place.database} with records of {len(store.kiosks())} kiosks{waiting}"
 
 
 def _check_broker(broker: Broker, host: str, port: int) -> str:

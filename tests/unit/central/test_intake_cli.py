@@ -426,6 +426,14 @@ def desk_withdrawal(server, fleet, raw, **wrong):
     return str(file)
 
 
+def test_check_says_what_has_ended_and_is_still_there(server, fleet):
+    k1 = fleet.kiosks["k1"]
+    server.keep(fleet, (k1.topic(), k1.next(expires_at=now() - 2 * DAY)))
+    assert "1 have ended and wait for `homeward-intake expire`" in server.run("check").stdout
+    server.run("expire")
+    assert "have ended" not in server.run("check").stdout
+
+
 @pytest.mark.red_line(11)
 def test_a_caseworker_takes_back_for_somebody_who_telephoned_and_gets_a_signed_receipt(server, fleet, kept, tmp_path):
     file, receipt = desk_withdrawal(server, fleet, kept[1]), tmp_path / "receipt.cose"
