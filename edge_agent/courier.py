@@ -24,6 +24,7 @@ from edge_agent.enrolment.renewal import TlsRenewal
 from edge_agent.errors import BrokerError, HomewardError, OutboxError, SettingsError, WireError
 from edge_agent.events import emit
 from edge_agent.hardware.clock import SystemClock
+from edge_agent.hardware.process import give_memory_back, keep_memory_small
 from edge_agent.hardware.watchdog import SystemdWatchdog
 from edge_agent.mqtt import PACKET_TOO_LARGE, split_address, tls_context
 from edge_agent.orders import StandingOrders, ordered_to_wipe
@@ -167,6 +168,7 @@ class Courier:
         self._retry_s = _FIRST_RETRY_S
         self._delivery.connected(connected.receive_maximum)
         self._status_at = 0.0
+        give_memory_back()
         emit("connected", receive_maximum=connected.receive_maximum)
 
     def _lose(self, lost: Lost) -> None:
@@ -419,6 +421,7 @@ def _end_by_signals(stopping: threading.Event, *acts: Callable[[], None]) -> Non
 
 
 def _run(settings: KioskSettings) -> int:
+    keep_memory_small()
     """Run until stopped; each time that orders come into force, by them from then on."""
     stopping = threading.Event()
     _end_by_signals(stopping)

@@ -5,7 +5,6 @@ A class's fields are its settings; `setting()` gives each a description with its
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_type_hints
@@ -55,6 +54,8 @@ def parse(text: str, kind: type[S], *, name: str) -> S:
 
 def _explain(fault: str, kind: type[Settings], name: str) -> SettingsError:
     if unknown := _UNKNOWN.fullmatch(fault):
+        import difflib  # noqa: PLC0415  # nobody at rest carries what a wrong setting alone needs
+
         place, key = unknown["place"] or "", unknown["key"]
         known = _keys_at(kind, place)
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)

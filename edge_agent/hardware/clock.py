@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import os
 import time
 from pathlib import Path
@@ -37,7 +36,7 @@ class SystemClock:
 
     def __init__(self) -> None:
         self._boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
-        self._libc = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
+        self._libc = ctypes.CDLL(None, use_errno=True)  # the one that Python itself runs on
 
     def monotonic(self) -> float:
         """Seconds from an arbitrary start; never goes back."""

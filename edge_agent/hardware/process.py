@@ -1,9 +1,8 @@
-"""What this process denies itself, so that pixels can't leak through the system's own helpfulness."""
+"""What this process denies itself: memory that others could read, and memory that it doesn't need."""
 
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import re
 import resource
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Final
 
 _PR_SET_DUMPABLE: Final = 4  # <linux/prctl.h>
 _CAP_IPC_LOCK: Final = 14  # <linux/capability.h>
+_libc: Final = ctypes.CDLL(None, use_errno=True)  # the one that Python itself runs on
+_M_ARENA_MAX: Final = -8  # <malloc.h>
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # <linux/mman.h>
 
 
@@ -21,13 +22,22 @@ def keep_memory_private() -> bool:
     a limit a lock would only make the next allocation fail, so there swap must be off.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    libc = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
-    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     if not _may_lock():
         return False
     # Pages are locked as they are touched: what a library maps and never uses costs nothing.
-    locked: int = libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT)
+    locked: int = _libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT)
     return locked == 0
+
+
+def keep_memory_small() -> None:
+    """Let all threads share one heap. To be called first: a thread that lives for a moment would keep its own."""
+    _libc.mallopt(_M_ARENA_MAX, 1)
+
+
+def give_memory_back() -> None:
+    """Return what the heap holds and nobody uses, as after loading programs and shaking hands with a broker."""
+    _libc.malloc_trim(0)
 
 
 def _may_lock() -> bool:
