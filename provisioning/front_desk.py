@@ -13,6 +13,7 @@ from edge_agent.errors import MalformedError, WireError
 from edge_agent.wire import roll
 from edge_agent.wire.topics import Desk, Door, desk, door, parse_door
 from provisioning.enrolment import RefusedError
+from provisioning.fleet import FleetError
 from provisioning.fleet_view import View, lags, read
 from provisioning.office_link import Letter
 
@@ -107,7 +108,10 @@ class FrontDesk:
                 self._turn_away(office, name, raw, fault)
             return
         if applicant.renewal or applicant.again:
-            replies = office.approve([applicant], self._keys)
+            try:
+                replies = office.approve([applicant], self._keys)
+            except FleetError:  # somebody else is working on the fleet now: it asks again
+                return
             self.tell_intakes()
             self._answer([name], replies)
             self.renewed.append(applicant.kiosk)

@@ -96,9 +96,9 @@ def trust(data: bytes, bundle: TrustedBundle) -> Roll:
     return from_cbor(cose.verify1(data, TYPE, bundle.receipt_key, max_bytes=Roll.MAX_BYTES), Roll)
 
 
-def split(what: What, version: int, data: bytes) -> list[bytes]:
+def split(what: What, version: int, data: bytes, part_bytes: int = PART_BYTES) -> list[bytes]:
     """Give the parts in which a signed document travels."""
-    pieces = [data[start : start + PART_BYTES] for start in range(0, len(data), PART_BYTES)]
+    pieces = [data[start : start + part_bytes] for start in range(0, len(data), part_bytes)]
     return [
         to_cbor(TrustPart(what=what, version=version, part=part, parts=len(pieces), content=piece))
         for part, piece in enumerate(pieces, 1)

@@ -15,11 +15,13 @@ from edge_agent.wire import (
     consent,
     cose,
     documents,
+    enrolment,
     orders,
     padding,
     receipts,
     registry,
     report,
+    roll,
     sealing,
     status,
     withdrawal,
@@ -44,6 +46,11 @@ _DOCUMENTS: Final[tuple[type[Document], ...]] = (
     orders.Orders,
     status.Health,
     status.Status,
+    enrolment.Request,
+    enrolment.Application,
+    enrolment.Reply,
+    roll.Roll,
+    roll.TrustPart,
 )
 _SIGNED: Final = {
     "bundle": bundle.Bundle,
@@ -132,7 +139,9 @@ def run(data: bytes) -> None:
 
 
 def seeds() -> Iterator[bytes]:
-    """The vectors, each as input of every decoder that it is for."""
+    """The vectors, each as input of every decoder that it is for; and examples of what has no vectors."""
+    for document in _examples():
+        yield _for(type(document).__name__, documents.to_cbor(document))
     for case in load_cases():
         if "input" in case:
             data = bytes.fromhex(case["input"])
@@ -143,6 +152,17 @@ def seeds() -> Iterator[bytes]:
             yield _for("opened", padding.pad(plain))
             yield _for("Report", plain)
             yield _for("ConsentRecord", cbor.encode(cbor.decode(plain, max_bytes=LIMIT)["consent"]))
+
+
+def _examples() -> Iterator[Document]:
+    """Documents of enrolment, and between office and intakes."""
+    request = enrolment.Request(fleet="f", kiosk="k", name="claim-1", signing=b"one", tls=b"other")
+    yield request
+    yield enrolment.Application(request=documents.to_cbor(request), mac=bytes(32))
+    yield enrolment.Reply(fleet="f", kiosk="k", request=bytes(32), at=1, bundle=b"b", signing=b"one", tls=b"other")
+    yield enrolment.Reply(fleet="f", kiosk="k", request=bytes(32), at=1, bundle=b"b", refused="claim-used")
+    yield roll.Roll(fleet="f", at=1, part=1, parts=1, kiosks=[roll.Entry(kiosk="k", at=1, status=b"s", missing=2)])
+    yield roll.TrustPart(what=roll.What.REGISTRY, version=1, part=1, parts=1, content=b"c")
 
 
 def _of_kind(kind: str, data: bytes) -> Iterator[bytes]:
