@@ -25,6 +25,7 @@ from rich.console import Console
 from edge_agent.errors import HomewardError, LocalError
 from edge_agent.files import OWNER_ONLY
 from edge_agent.wire.bundle import Holder, Recipient
+from provisioning import office
 from provisioning.children import Child, Mosquitto
 from provisioning.throwaway import ThrowawayFleet, place
 
@@ -168,7 +169,7 @@ class Demo:
             key.parent.mkdir(parents=True, exist_ok=True)
             self._desk("key", "--name", name, "--out", str(key), "--passphrase-file", str(self._passphrase(name)))
             public = key.with_name(key.name + ".pub").read_text(encoding="utf-8")
-            made.append(Recipient(name=name, holder=holder, key=bytes.fromhex(public.split()[0])))
+            made.append(office.recipient(public, holder))
         return made
 
     def _check(self, settings: str) -> None:

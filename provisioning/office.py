@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from edge_agent.errors import LocalError, MalformedError
 from edge_agent.files import OWNER_ONLY, read_private, write_whole
 from edge_agent.wire import bundle, enrolment, orders, registry, roll
-from edge_agent.wire.bundle import Recipient
-from edge_agent.wire.keys import RecipientPublicKey, SoftwareSigner, kid
+from edge_agent.wire.bundle import Holder, Recipient
+from edge_agent.wire.keys import POINT_BYTES, RecipientPublicKey, SoftwareSigner, kid
 from edge_agent.wire.roll import What
 from edge_agent.wire.topics import Address, Channel, Desk, desk
 from provisioning import audit, backup, card, fleet, handout, keyring, printing
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    from edge_agent.wire.bundle import Holder
     from edge_agent.wire.consent import Controller
     from edge_agent.wire.orders import Mode
     from provisioning.backup import Split
@@ -516,10 +515,13 @@ class Office:
 def recipient(line: str, holder: Holder) -> Recipient:
     """Read a recipient out of a `.pub` file's line, as `homeward-desk key` writes it. Raises LocalError."""
     raw, _, name = line.strip().partition(" ")
+    opens, _, withdraws = raw.partition(":")
     try:
-        key = RecipientPublicKey(bytes.fromhex(raw))
+        key = RecipientPublicKey(bytes.fromhex(opens))
         key.hpke()
-        return _checked(Recipient(name=name.strip(), holder=holder, key=key.raw))
+        # The escrow's key lies in a safe: nobody telephones there.
+        signs = bytes.fromhex(withdraws) if withdraws and holder is not Holder.ESCROW else None
+        return _checked(Recipient(name=name.strip(), holder=holder, key=key.raw, withdrawal_key=signs))
     except (ValueError, MalformedError) as fault:
         raise LocalError(
             f"this is no recipient's public key: {fault}", next_step="Give the .pub file that `homeward-desk key` made."
@@ -529,6 +531,8 @@ def recipient(line: str, holder: Holder) -> Recipient:
 def _checked(made: Recipient) -> Recipient:
     if not 1 <= len(made.name) <= 200 or not made.name.isprintable():  # noqa: PLR2004 - the bundle's own bounds
         raise ValueError("it has no name that can be printed")
+    if made.withdrawal_key is not None and len(made.withdrawal_key) != POINT_BYTES:
+        raise ValueError("its second key, for withdrawals, has another length than it must have")
     return made
 
 

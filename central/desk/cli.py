@@ -1,4 +1,4 @@
-"""`homeward-desk`: make a recipient's key, list records, open one."""
+"""`homeward-desk`: make a recipient's key, list records, open one, take one back, erase what has ended."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from central import trust
-from central.desk import keyfile, output, words
+from central.desk import commands_ends, keyfile, output, words
 from central.desk.opening import open_sealed
+from central.desk.options import STORE_HELP, Passphrase, Trust, passphrase
 from central.store.choice import Place, open_reader
 from central.store.port import Tombstone
 from central.terminal import errors_in_words, moment, now
 from edge_agent.errors import KeyFileError, LocalError, StoreError
-from edge_agent.files import read_private
 from edge_agent.wire.keys import RecipientPrivateKey
 from edge_agent.wire.receipts import EXPIRED, WITHDRAWN
 from edge_agent.wire.sealing import ID_BYTES, MAX_RECORD_BYTES
@@ -27,14 +27,11 @@ if TYPE_CHECKING:
 app: Final = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__, rich_markup_mode=None
 )
+commands_ends.join(app)
 _BECAUSE: Final = {WITHDRAWN: "the person took it back", EXPIRED: "what was consented to has ended"}
 _SHORTEST_PASSPHRASE: Final = 12  # characters
 
-Passphrase = Annotated[
-    Path | None, typer.Option("--passphrase-file", help="For scripts: a file (mode 0600) that holds the passphrase.")
-]
-_STORE_HELP: Final = "The intake's store: its SQLite file or a copy of it, or PostgreSQL as libpq takes it."
-Store = Annotated[str | None, typer.Option("--store", help=_STORE_HELP)]
+Store = Annotated[str | None, typer.Option("--store", help=STORE_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
 
 
@@ -54,20 +51,20 @@ def key(
         if not name.strip() or not name.isprintable():
             raise LocalError("a key needs a name that can be printed", next_step="Give one with --name.")
         keyfile.check_free(out)
-        passphrase = _passphrase(passphrase_file, new=True)
-        if len(passphrase) < _SHORTEST_PASSPHRASE:
+        secret = passphrase(passphrase_file, new=True)
+        if len(secret) < _SHORTEST_PASSPHRASE:
             raise KeyFileError(
                 f"the passphrase is shorter than {_SHORTEST_PASSPHRASE} characters",
                 next_step="Take four or more random words: it guards every report that is sealed to this key.",
             )
         made = RecipientPrivateKey.generate()
-        keyfile.write(out, made, name.strip(), passphrase)
+        keyfile.write(out, made, name.strip(), secret)
     print(f"Private key: {out} (keep it and its passphrase; without both, nothing sealed to it can be opened)")
     print(f"Public key:  {keyfile.public_path(out)} (give it to the fleet); kid {made.public_key.kid.hex()}")
 
 
 @app.command("list")
-def list_records(store: Annotated[str, typer.Option("--store", help=_STORE_HELP)], as_json: Json = False) -> None:
+def list_records(store: Annotated[str, typer.Option("--store", help=STORE_HELP)], as_json: Json = False) -> None:
     """List the records in a store, oldest first: when each came, from which kiosk, its id."""
     with errors_in_words(), open_reader(Place(store)) as records:
         for kept in records.records():
@@ -78,14 +75,16 @@ def list_records(store: Annotated[str, typer.Option("--store", help=_STORE_HELP)
             else:
                 what = f"  takes back {kept.withdraws.hex()}" if kept.withdraws else ""
                 print(f"{moment(kept.arrived_at)}  {kept.kiosk:<32}  {kept.record_id.hex()}{what}")
+        for gone in [] if as_json else records.tombstones():
+            print(
+                f"{moment(gone.erased_at)}  {gone.kiosk:<32}  {gone.record_id.hex()}  erased: {_BECAUSE[gone.because]}"
+            )
 
 
 @app.command("open")
 def open_record(
     key: Annotated[Path, typer.Option("--key", help="Your key file.")],
-    trust_folder: Annotated[
-        Path, typer.Option("--trust", help="Folder with the fleet's root.pub, bundle.cose and registry.cose.")
-    ],
+    trust_folder: Trust,
     out: Annotated[Path, typer.Option("--out", help="Folder for the picture and the report; made when missing.")],
     record_id: Annotated[str | None, typer.Argument(help="The record's id, as `list` gives it.")] = None,
     store: Store = None,
@@ -98,7 +97,7 @@ def open_record(
     with errors_in_words():
         raw, arrived_at = _sealed(record_id, store, file)
         registry = trust.load(trust.TrustFiles.in_folder(trust_folder)).registry
-        private = keyfile.read(key, _passphrase(passphrase_file, new=False))
+        private = keyfile.read(key, passphrase(passphrase_file, new=False))
         opened = open_sealed(raw, registry, private, arrived_at=arrived_at)
         written = output.write(opened, out, force=force)
     print(json.dumps(_summary(opened, written)) if as_json else "\n".join(_account(opened, written)))
@@ -146,17 +145,6 @@ def _record_id(text: str) -> bytes:
             f"{text[:80]!r} is no record's id", next_step=f"It has {2 * ID_BYTES} hexadecimal digits; see `list`."
         )
     return found
-
-
-def _passphrase(file: Path | None, *, new: bool) -> str:
-    """Get the passphrase from a file, or ask for it without showing it; twice when it is new."""
-    if file is None:
-        asked: str = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True)
-        return asked
-    try:
-        return read_private(file).decode("utf-8").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as fault:
-        raise KeyFileError(f"{file} is not UTF-8 text", next_step="Write the passphrase into it as text.") from fault
 
 
 def _account(opened: Opened, written: Written) -> list[str]:

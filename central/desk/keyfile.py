@@ -3,7 +3,8 @@
 The file is JSON. `sealed` holds the key's 32 bytes under a key that scrypt (RFC 7914; N = 2^17, r = 8, p = 1) makes of
 the passphrase (Unicode NFC, UTF-8) and `salt`. The type, the name and the key's kid are bound as associated data, so
 that nobody can hang another name on it. The file beside it, `.pub`, holds the public key in hexadecimal and the name;
-it goes to the fleet, for its recipient bundle.
+it goes to the fleet, for its recipient bundle. Beside it, after a colon, stands the public key of withdrawals, which
+follows from the same 32 bytes: who can open a report can take it back for somebody who telephones.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from edge_agent.errors import KeyFileError, LocalError, MalformedError
 from edge_agent.files import read_private, write_whole
-from edge_agent.wire.keys import KID_BYTES, RECIPIENT_PRIVATE_BYTES, RecipientPrivateKey
+from edge_agent.wire.keys import KID_BYTES, P256_ORDER, RECIPIENT_PRIVATE_BYTES, RecipientPrivateKey, SoftwareSigner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,10 +85,20 @@ def write(path: Path, key: RecipientPrivateKey, name: str, passphrase: str) -> N
     check_free(path)
     write_whole(path, protect(key, name, passphrase))
     try:
-        write_whole(public_path(path), f"{key.public_key.raw.hex()} {name}\n".encode(), mode=_PUBLIC)
+        keys = f"{key.public_key.raw.hex()}:{withdrawal_signer(key).public_key.hex()}"
+        write_whole(public_path(path), f"{keys} {name}\n".encode(), mode=_PUBLIC)
     except LocalError:
         path.unlink()
         raise
+
+
+def withdrawal_signer(key: RecipientPrivateKey) -> SoftwareSigner:
+    """Make the key that signs this person's withdrawals: by HKDF (RFC 5869) of the 32 bytes, onto P-256.
+
+    48 bytes and one division give a number so even that nobody could tell it from a random one (FIPS 186-5, A.2.1).
+    """
+    wide = HKDF(algorithm=SHA256(), length=48, salt=None, info=b"homeward/v1 withdrawals").derive(key.raw)
+    return SoftwareSigner(ec.derive_private_key(int.from_bytes(wide, "big") % (P256_ORDER - 1) + 1, ec.SECP256R1()))
 
 
 def check_free(path: Path) -> None:

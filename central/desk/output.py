@@ -57,6 +57,37 @@ def write(opened: Opened, folder: Path, *, force: bool) -> Written:
     return written
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """An opened report in a folder. `ends_at` is in seconds since 1970, None when nobody knows."""
+
+    record_id: str
+    ends_at: int | None
+
+
+def copies(folder: Path) -> list[Copy]:
+    """Find the opened reports in a folder. Raises LocalError for a file that is none of ours."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            facts = json.loads(path.read_bytes())
+            found.append(Copy(str(facts["record_id"]), facts["expires_at"]))
+        except (OSError, ValueError, KeyError, TypeError) as fault:
+            raise LocalError(
+                f"{path} is no opened report", next_step="Keep opened reports in a folder of their own."
+            ) from fault
+    return found
+
+
+def erase(folder: Path, record_id: str) -> list[Path]:
+    """Delete the files of an opened report, the pictures first; return what was there."""
+    files = [*sorted(folder.glob(f"{record_id}*.jpg")), folder / f"{record_id}.json"]
+    gone = [path for path in files if path.exists()]
+    for path in gone:
+        path.unlink()
+    return gone
+
+
 def _image_name(record_id: str, number: int) -> str:
     return f"{record_id}.jpg" if number == 0 else f"{record_id}-{number + 1}.jpg"
 

@@ -29,7 +29,7 @@ POINT_BYTES: Final = 65
 RECIPIENT_PUBLIC_BYTES: Final = 1184 + 32
 RECIPIENT_PRIVATE_BYTES: Final = 32
 _COORDINATE: Final = 32
-_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256: SEC 2, 2.4.2
+P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256: SEC 2, 2.4.2
 _MLKEM_PUBLIC: Final = 1184
 _MLKEM_SEED: Final = 64
 _CURVE_SEED: Final = 32
@@ -89,7 +89,7 @@ def signature_bytes(der: bytes) -> bytes:
     with another hash than the receipt will name, out of a record that verifies.
     """
     r, s = decode_dss_signature(der)
-    return r.to_bytes(_COORDINATE, "big") + min(s, _ORDER - s).to_bytes(_COORDINATE, "big")
+    return r.to_bytes(_COORDINATE, "big") + min(s, P256_ORDER - s).to_bytes(_COORDINATE, "big")
 
 
 def verify(public_key: bytes, data: bytes, signature: bytes) -> None:
@@ -99,7 +99,7 @@ def verify(public_key: bytes, data: bytes, signature: bytes) -> None:
     """
     point = _point(public_key)
     r, s = int.from_bytes(signature[:_COORDINATE], "big"), int.from_bytes(signature[_COORDINATE:], "big")
-    if s > _ORDER // 2:
+    if s > P256_ORDER // 2:
         raise SignatureError("the signature is not in its one form, with the smaller s")
     try:
         point.verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))

@@ -126,7 +126,7 @@ def _altered_on_the_way() -> Iterator[Case]:
 
     def other_s(sign1: list[Any]) -> None:
         r, s = sign1[3][:32], int.from_bytes(sign1[3][32:], "big")
-        sign1[3] = r + (keys._ORDER - s).to_bytes(32, "big")
+        sign1[3] = r + (keys.P256_ORDER - s).to_bytes(32, "big")
 
     def kid(sign1: list[Any]) -> None:
         sign1[0] = flip(sign1[0], sign1[0].index(keys.kid(fleet.SIGNERS["station-1"].public_key)))
