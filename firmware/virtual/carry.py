@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -26,4 +27,7 @@ def _carry_in(there: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    with contextlib.suppress(
+        OSError
+    ):  # nobody listens, or somebody hung up; a complaint would reach the guest as bytes
+        main(int(sys.argv[1]))
