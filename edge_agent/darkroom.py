@@ -16,7 +16,9 @@ from edge_agent.errors import CameraError, HardwareError
 from edge_agent.session.guidance import View
 from edge_agent.session.scene import Act, Face
 from edge_agent.vision import choice, crop
+from edge_agent.vision.face import Box
 from edge_agent.vision.framing import Framing
+from edge_agent.vision.measures import measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,10 +26,10 @@ if TYPE_CHECKING:
     from edge_agent.ports import Camera, Clock, Frame, Mirror, Rgb
     from edge_agent.vision import face as vision_face
     from edge_agent.vision.crop import Portrait
-    from edge_agent.vision.face import Box
     from edge_agent.vision.finder import Finder, Found
 
 FRAME_TIMEOUT_S: Final = 5.0
+BURST: Final = 3  # frames, of which the best is the picture: some tenths of a second
 _TRY_AGAIN_S: Final = 10.0
 _GREEN: Final = 1  # carries most of the luma
 
@@ -129,9 +131,9 @@ class Darkroom:
         return View(faces=len(faces), width=nearest.w / width, light=light, shift=shift)
 
     def take(self) -> Taken:
-        """Take the picture and find the faces in it. Raises CameraError."""
+        """Take the picture, the best of a burst, and find the faces in it. Raises CameraError."""
         self._destroy()  # the mirror goes on showing the moment in which somebody chose
-        frame = self._opened().capture(FRAME_TIMEOUT_S)
+        frame = self._best_of_a_burst()
         began = self._clock.monotonic()
         height, width = frame.small.shape[:2]
         self._frame, self._found = frame, self.finder.find(frame.small)
@@ -140,6 +142,24 @@ class Darkroom:
         for mirror in self._mirrors:
             mirror.choose(frame, [(box.x, box.y, box.w, box.h) for box in boxes])
         return Taken(len(self._faces), (self._clock.monotonic() - began) * 1000)
+
+    def _best_of_a_burst(self) -> Frame:
+        """Capture a few frames and give the sharpest, best-lit one where the face was last; destroy the others."""
+        frames: list[Frame] = []
+        try:
+            for _ in range(BURST):
+                frames.append(self._opened().capture(FRAME_TIMEOUT_S))  # noqa: PERF401 - those that came are wiped
+            best = frames.pop(max(range(BURST), key=lambda number: self._merit(frames[number])))
+        finally:
+            for frame in frames:
+                _wipe(frame)
+        return best
+
+    def _merit(self, frame: Frame) -> float:
+        height, width = frame.large.shape[:2]
+        scale = width / frame.small.shape[1]
+        seen = Box(0, 0, width, height) if self._last is None else self._last.scaled(scale, scale)
+        return measure(frame.large, seen, ()).merit
 
     def cut(self, chosen: Face | Literal[Act.OVAL]) -> None:
         """Cut out the chosen face alone, or the guide oval; then let go of the frame. Raises CameraError."""
