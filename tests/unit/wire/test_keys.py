@@ -25,8 +25,8 @@ def test_each_signature_has_the_smaller_s_and_the_larger_is_refused() -> None:
     for _ in range(20):  # about half of all signatures come with the larger s
         signature = SIGNER.sign(b"this")
         s = int.from_bytes(signature[32:], "big")
-        assert s <= keys._ORDER // 2
-        larger = signature[:32] + (keys._ORDER - s).to_bytes(32, "big")
+        assert s <= keys.P256_ORDER // 2
+        larger = signature[:32] + (keys.P256_ORDER - s).to_bytes(32, "big")
         with pytest.raises(SignatureError, match="smaller s"):
             keys.verify(SIGNER.public_key, b"this", larger)
 
