@@ -8,7 +8,8 @@ const operations = (document?.operations().all() ?? []).map((operation) => ({
   action: operation.action(),
   address: operation.channels().all()[0].address(),
   binding: operation.bindings().get("mqtt")?.value(),
-  rules: operation.messages().all().map((message) => message.extensions().get("x-cddl").value()),
+  whose: operation.tags().all()[0]?.name() ?? "kiosk",
+  rules: operation.messages().all().flatMap((message) => message.extensions().get("x-cddl")?.value() ?? []),
   contentTypes: operation.messages().all().map((message) => message.contentType()),
 }));
 process.stdout.write(JSON.stringify({ problems, operations }));
