@@ -133,6 +133,14 @@ def _seen(entry: Entry, registry: Registry) -> Seen:
     )
 
 
+def floor(view: View | None, now: int) -> int:
+    """Give the time before which a roll is an old one, played back.
+
+    A view from the future, by an intake whose clock was wrong, holds up none that is right.
+    """
+    return 0 if view is None or view.at > now else view.at
+
+
 def rows(state: State, view: View | None, now: int) -> list[Row]:
     """Give every kiosk with what it needs, those first that need a person most; `view` is None before any roll."""
     seen = {} if view is None else {one.kiosk: one for one in view.seen}

@@ -14,7 +14,7 @@ from edge_agent.wire import roll
 from edge_agent.wire.topics import Desk, Door, desk, door, parse_door
 from provisioning.enrolment import RefusedError
 from provisioning.fleet import FleetError
-from provisioning.fleet_view import View, lags, read
+from provisioning.fleet_view import View, floor, lags, read
 from provisioning.office_link import Letter
 
 if TYPE_CHECKING:
@@ -128,12 +128,12 @@ class FrontDesk:
         office = self._office()
         state = office.state()
         try:
-            part = roll.trust(payload, state.trusted)
+            part = roll.trust(payload, state.trusted, at_least=floor(self.view, office.now))
         except WireError:
             return
         parts = self._gathering.setdefault(part.at, {})
         parts[part.part] = part
-        if part.fleet != self._fleet or len(parts) < part.parts:
+        if len(parts) < part.parts:
             return
         self._gathering.clear()
         entries = [entry for number in sorted(parts) for entry in parts[number].kiosks]

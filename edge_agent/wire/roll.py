@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import msgspec
 
+from edge_agent.errors import RolledBackError, UnknownSignerError
 from edge_agent.wire import cose
 from edge_agent.wire.consent import Seconds, Text
 from edge_agent.wire.documents import Count, Document, Version, from_cbor, to_cbor
@@ -91,9 +92,17 @@ def _chunks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
         yield chunk
 
 
-def trust(data: bytes, bundle: TrustedBundle) -> Roll:
-    """Verify one part of a roll under the receipt keys of a trusted bundle. Raises a WireError."""
-    return from_cbor(cose.verify1(data, TYPE, bundle.receipt_key, max_bytes=Roll.MAX_BYTES), Roll)
+def trust(data: bytes, bundle: TrustedBundle, *, at_least: int = 0) -> Roll:
+    """Verify one part of a roll under the receipt keys of a trusted bundle; `at_least` is the time of the one in hand.
+
+    Raises UnknownSignerError for another fleet's, RolledBackError for an older one, and any other WireError.
+    """
+    roll = from_cbor(cose.verify1(data, TYPE, bundle.receipt_key, max_bytes=Roll.MAX_BYTES), Roll)
+    if roll.fleet != bundle.content.fleet:
+        raise UnknownSignerError("another fleet's roll")
+    if roll.at < at_least:
+        raise RolledBackError("a roll that is older than the one in hand")
+    return roll
 
 
 def split(what: What, version: int, data: bytes, part_bytes: int = PART_BYTES) -> list[bytes]:

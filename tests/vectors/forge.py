@@ -1,4 +1,4 @@
-"""Builds records part by part, so that each part can be wrong on its own while the rest is right."""
+"""Builds records and documents part by part, so that each part can be wrong on its own while the rest is right."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.vectors import fleet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge_agent.wire.documents import Document
     from edge_agent.wire.keys import SoftwareSigner
 
 CEK = fleet.seed("content key")
@@ -79,6 +80,18 @@ def flip(data: bytes, at: int = 0) -> bytes:
     changed = bytearray(data)
     changed[at] ^= 1
     return bytes(changed)
+
+
+def sign_plain(kind: str, plain: dict[str, Any] | bytes, by: str, typ: str | None = None) -> bytes:
+    """Sign what need be no right document, with the key of this name, as `kind` or under another type."""
+    payload = plain if isinstance(plain, bytes) else cbor.encode(plain)
+    return cose.sign1(payload, fleet.SIGNERS[by], cose.media_type(typ or kind))
+
+
+def but(document: Document, **changes: Any) -> dict[str, Any]:
+    """The document as plain values, with fields changed, added, or (None) left out."""
+    plain = documents.to_map(document) | changes
+    return {key: value for key, value in plain.items() if value is not None}
 
 
 def _with(plain: dict[int, Any], changes: dict[int, Any]) -> dict[int, Any]:

@@ -4,10 +4,11 @@ other bytes; the files are committed and the tests read them."""
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.wire import registry
-from tests.vectors import cddl, fleet, make_cbor, make_documents, make_records
+from tests.vectors import cddl, fleet, make_cbor, make_documents, make_enrolment, make_office, make_records
 from tests.vectors.reader import CASES, HERE, Fleet, outcome
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def main() -> None:
     for stale in CASES.glob("*.json"):
         stale.unlink()
     CASES.mkdir(exist_ok=True)
-    for case in (*make_records.cases(), *make_documents.cases(), *make_cbor.cases()):
+    made = (make_records, make_documents, make_enrolment, make_office, make_cbor)
+    for case in chain.from_iterable(module.cases() for module in made):
         _check(case, trusted)
         (CASES / f"{case.name}.json").write_text(_json(case.plain()))
     print(f"{len(list(CASES.glob('*.json')))} vectors")

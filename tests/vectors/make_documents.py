@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from edge_agent.wire import cbor, cose, documents, orders, receipts, registry, sealing, status, withdrawal
+from edge_agent.wire import cbor, documents, orders, receipts, registry, sealing, status, withdrawal
 from edge_agent.wire.topics import Address, Channel
 from tests.vectors import fleet
 from tests.vectors.case import Case
-from tests.vectors.forge import flip
+from tests.vectors.forge import but, flip, sign_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from edge_agent.wire.documents import Document
 
 ORDERS_NEEDS = {"fleet": fleet.FLEET, "kiosk": "station-1", "newer_than": 6}
 
@@ -31,17 +29,6 @@ def cases() -> Iterator[Case]:
     yield from _status()
 
 
-def _sign(kind: str, plain: dict[str, Any] | bytes, by: str, typ: str | None = None) -> bytes:
-    payload = plain if isinstance(plain, bytes) else cbor.encode(plain)
-    return cose.sign1(payload, fleet.SIGNERS[by], cose.media_type(typ or kind))
-
-
-def _but(document: Document, **changes: Any) -> dict[str, Any]:
-    """The document as plain values, with fields changed, added, or (None) left out."""
-    plain = documents.to_map(document) | changes
-    return {key: value for key, value in plain.items() if value is not None}
-
-
 def _bundles() -> Iterator[Case]:
     needs = {"at_least": 3, "now": fleet.NOON}
 
@@ -55,7 +42,7 @@ def _bundles() -> Iterator[Case]:
     yield case("last-second", "In its last second.", fleet.SIGNED_BUNDLE, now=end)
     yield case("expired", "A second past its end.", fleet.SIGNED_BUNDLE, "expired", now=end + 1)
     yield case("rolled-back", "Version 3 where 4 is in force.", fleet.SIGNED_BUNDLE, "rolled-back", at_least=4)
-    other_root = _sign("bundle", _but(fleet.BUNDLE), "other-root")
+    other_root = sign_plain("bundle", but(fleet.BUNDLE), "other-root")
     yield case("other-root", "Signed by another fleet's root.", other_root, "unknown-signer")
     altered = fleet.SIGNED_BUNDLE.replace(b"Lighthouse", b"lighthouse")
     yield case("altered", "The controller's name was changed.", altered, "bad-signature")
@@ -77,7 +64,7 @@ def _bundles() -> Iterator[Case]:
             {"recipients": [plain[0] | {"withdrawal_key": bytes(64)}, *plain[1:]]},
         ),
         ("no-recipient", "No recipient.", "refuses", {"recipients": []}),
-        ("short-key", "A recipient's key of 1,215 bytes.", "refuses", {"recipients": [_but(short, key=bytes(1215))]}),
+        ("short-key", "A recipient's key of 1,215 bytes.", "refuses", {"recipients": [but(short, key=bytes(1215))]}),
         ("fleet-id", "A fleet's id that no broker carries.", "refuses", {"fleet": "Light/house"}),
         ("fleet-line-break", "A line break after the fleet's id.", "refuses", {"fleet": "lighthouse\n"}),
         ("version-0", "Version 0.", "refuses", {"version": 0}),
@@ -85,12 +72,12 @@ def _bundles() -> Iterator[Case]:
         ("unknown-field", "A field that a bundle does not have.", "refuses", {"note": "x"}),
         ("missing-field", "No controller.", "refuses", {"controller": None}),
     ):
-        data = _sign("bundle", _but(fleet.BUNDLE, **changes), "root")
+        data = sign_plain("bundle", but(fleet.BUNDLE, **changes), "root")
         yield case(name, about, data, "malformed", schema)
-    receipt = _sign("bundle", _but(fleet.BUNDLE), "root", typ="receipt")
+    receipt = sign_plain("bundle", but(fleet.BUNDLE), "root", typ="receipt")
     yield case("type-of-receipt", "A bundle under a receipt's type.", receipt, "unknown-version")
     trailing = documents.to_cbor(fleet.BUNDLE) + b"\0"
-    yield case("trailing-byte", "A byte after the content.", _sign("bundle", trailing, "root"), "not-canonical")
+    yield case("trailing-byte", "A byte after the content.", sign_plain("bundle", trailing, "root"), "not-canonical")
 
 
 def _registries() -> Iterator[Case]:
@@ -102,17 +89,17 @@ def _registries() -> Iterator[Case]:
     right = registry.sign(fleet.REGISTRY, fleet.SIGNERS["orders"])
     yield case("right", "Three kiosks, one of them revoked.", right)
     yield case("rolled-back", "Version 5 where 6 is in force.", right, "rolled-back", at=6)
-    by_root = _sign("registry", _but(fleet.REGISTRY), "root")
+    by_root = sign_plain("registry", but(fleet.REGISTRY), "root")
     yield case("signed-by-root", "Signed by the root, which signs bundles alone.", by_root, "unknown-signer")
-    foreign = _sign("registry", _but(fleet.REGISTRY, fleet="other"), "orders")
+    foreign = sign_plain("registry", but(fleet.REGISTRY, fleet="other"), "orders")
     yield case("other-fleet", "Of another fleet.", foreign, "unknown-signer")
     twice = documents.to_map(fleet.REGISTRY)["keys"]
     twice[1]["key"] = twice[0]["key"]
-    both = _sign("registry", _but(fleet.REGISTRY, keys=twice), "orders")
+    both = sign_plain("registry", but(fleet.REGISTRY, keys=twice), "orders")
     yield case("key-twice", "One key of two kiosks.", both, "malformed", "accepts")
     spelt = documents.to_map(fleet.REGISTRY)["keys"]
     spelt[0]["revoked_at"] = None
-    null = _sign("registry", _but(fleet.REGISTRY, keys=spelt), "orders")
+    null = sign_plain("registry", but(fleet.REGISTRY, keys=spelt), "orders")
     yield case("default-spelt-out", "'Not revoked', spelt out as null.", null, "not-canonical")
 
 
@@ -123,7 +110,7 @@ def _receipts() -> Iterator[Case]:
         return Case(f"receipt-{name}", about, "receipt", data, expect, needs, schema)
 
     def receipt(*entries: dict[str, Any], by: str = "receipts", **changes: Any) -> bytes:
-        return _sign("receipt", _but(fleet.RECEIPT, **({"entries": list(entries)} | changes)), by)
+        return sign_plain("receipt", but(fleet.RECEIPT, **({"entries": list(entries)} | changes)), by)
 
     one = documents.to_map(fleet.STORED)
     for outcome, does, reason in (
@@ -133,7 +120,7 @@ def _receipts() -> Iterator[Case]:
         ("erased", "lets go", "withdrawn"),
         ("not-held", "lets go", "withdrawn"),
     ):
-        entry = _but(fleet.STORED, outcome=outcome, reason=reason)
+        entry = but(fleet.STORED, outcome=outcome, reason=reason)
         yield case(outcome, f"{outcome.capitalize()}: the kiosk {does}.", receipt(entry), lets_go=[does == "lets go"])
     yield case("expired", "Erased at its end.", receipt(one | {"outcome": "erased", "reason": "expired"}))
     many = [one | {"record_id": fleet.seed(f"record {n}")[:16]} for n in range(64)]
@@ -144,7 +131,7 @@ def _receipts() -> Iterator[Case]:
     yield case("altered", "One bit of the record's hash was changed.", _flip_payload(right), "bad-signature")
     yield case("signed-by-orders", "Signed by the key for orders.", receipt(one, by="orders"), "unknown-signer")
     yield case("signed-by-kiosk", "Signed by the kiosk itself.", receipt(one, by="station-1"), "unknown-signer")
-    orders_type = _sign("receipt", _but(fleet.RECEIPT), "receipts", typ="orders")
+    orders_type = sign_plain("receipt", but(fleet.RECEIPT), "receipts", typ="orders")
     yield case("type-of-orders", "Under the type of orders.", orders_type, "unknown-version")
     yield case("no-entry", "About no record.", receipt(), "malformed")
     yield case("too-many", "One record more than 64.", receipt(*many, one), "malformed")
@@ -176,7 +163,7 @@ def _withdrawals() -> Iterator[Case]:
         return Case(f"withdrawal-{name}", about, "withdrawal", data, expect, told, schema)
 
     def of(by: str = "station-1", typ: str = "withdrawal", **changes: Any) -> bytes:
-        return _sign("withdrawal", _but(fleet.WITHDRAWAL, **changes), by, typ)
+        return sign_plain("withdrawal", but(fleet.WITHDRAWAL, **changes), by, typ)
 
     right = withdrawal.sign(fleet.WITHDRAWAL, fleet.SIGNERS["station-1"])
     yield case("right", "The third record of an epoch takes the first one back.", right)
@@ -218,7 +205,7 @@ def _desk_withdrawals() -> Iterator[Case]:
         return Case(f"desk-withdrawal-{name}", about, "desk-withdrawal", data, expect)
 
     def of(by: str = "mei", typ: str = "desk-withdrawal", **changes: Any) -> bytes:
-        return _sign("desk-withdrawal", _but(fleet.DESK_WITHDRAWAL, **changes), by, typ)
+        return sign_plain("desk-withdrawal", but(fleet.DESK_WITHDRAWAL, **changes), by, typ)
 
     right = withdrawal.sign_at_desk(fleet.DESK_WITHDRAWAL, fleet.SIGNERS["mei"])
     yield case("right", "A caseworker takes a record back.", right)
@@ -257,7 +244,7 @@ def _orders() -> Iterator[Case]:
     yield case("same-version", "The version that is in force.", right, "rolled-back", newer_than=7)
     yield case("other-kiosk", "For another kiosk.", right, "unknown-signer", kiosk="station-2")
     yield case("other-fleet", "For another fleet.", right, "unknown-signer", fleet="other")
-    by_root = _sign("orders", _but(fleet.ORDERS), "root")
+    by_root = sign_plain("orders", but(fleet.ORDERS), "root")
     yield case("signed-by-root", "Signed by the root, which signs bundles alone.", by_root, "unknown-signer")
     for name, about, changes in (
         ("setting-bytes", "A setting that is bytes.", {"settings": {"a": b"x"}}),
@@ -265,8 +252,8 @@ def _orders() -> Iterator[Case]:
         ("setting-past-2-53", "A setting of 2^53.", {"settings": {"a": 1 << 53}}),
         ("unknown-mode", "A mode that there is not.", {"mode": "dance"}),
     ):
-        yield case(name, about, _sign("orders", _but(fleet.ORDERS, **changes), "orders"), "malformed")
-    empty = _sign("orders", _but(fleet.ORDERS, settings={}), "orders")
+        yield case(name, about, sign_plain("orders", but(fleet.ORDERS, **changes), "orders"), "malformed")
+    empty = sign_plain("orders", but(fleet.ORDERS, settings={}), "orders")
     yield case("empty-settings", "No settings, spelt out.", empty, "not-canonical")
 
 
@@ -274,13 +261,13 @@ def _health() -> Iterator[Case]:
     def case(name: str, about: str, data: bytes, expect: str = "ok") -> Case:
         return Case(f"health-{name}", about, "health", data, expect)
 
-    yield case("right", "Can't take reports: the outbox is full.", _sign("health", _but(fleet.HEALTH), "station-1"))
-    other = _sign("health", _but(fleet.HEALTH), "station-2")
+    yield case("right", "Can't take reports: the outbox is full.", sign_plain("health", but(fleet.HEALTH), "station-1"))
+    other = sign_plain("health", but(fleet.HEALTH), "station-2")
     yield case("other-kiosk", "Station-1's health, signed by station-2.", other, "wrong-signer")
-    stranger = _sign("health", _but(fleet.HEALTH), "stranger")
+    stranger = sign_plain("health", but(fleet.HEALTH), "stranger")
     yield case("stranger", "Signed by a key of nobody.", stranger, "unknown-signer")
-    negative = _sign("health", _but(fleet.HEALTH, uptime_ms=-1), "station-1")
-    large = _sign("health", _but(fleet.HEALTH, uptime_ms=1 << 53), "station-1")
+    negative = sign_plain("health", but(fleet.HEALTH, uptime_ms=-1), "station-1")
+    large = sign_plain("health", but(fleet.HEALTH, uptime_ms=1 << 53), "station-1")
     yield case("past-2-53", "An uptime of 2^53.", large, "malformed")
     yield case("negative", "An uptime below zero.", negative, "malformed")
 
@@ -292,16 +279,16 @@ def _status() -> Iterator[Case]:
         data = plain if isinstance(plain, bytes) else cbor.encode(plain)
         return Case(f"status-{name}", about, "status", data, expect, {}, schema)
 
-    yield case("right", "A kiosk with a backlog of two.", _but(fleet.STATUS))
+    yield case("right", "A kiosk with a backlog of two.", but(fleet.STATUS))
     will = status.Status(kiosk="station-1", online=False, version="0.1.0")
-    yield case("will", "The will: gone, and nothing more.", _but(will))
+    yield case("will", "The will: gone, and nothing more.", but(will))
     other = status.sign_health(fleet.HEALTH, fleet.SIGNERS["station-2"])
     yield case(
         "health-of-other",
         "The health inside is signed by another kiosk.",
-        _but(fleet.STATUS, health=other),
+        but(fleet.STATUS, health=other),
         "wrong-signer",
     )
-    yield case("zero-backlog", "A backlog of 0, spelt out.", _but(will, backlog=0), "not-canonical")
-    yield case("temperature-integer", "A temperature that is no float.", _but(will, temperature_c=51), "not-canonical")
-    yield case("hot", "Hotter than is allowed.", _but(will, temperature_c=200.5), "malformed")
+    yield case("zero-backlog", "A backlog of 0, spelt out.", but(will, backlog=0), "not-canonical")
+    yield case("temperature-integer", "A temperature that is no float.", but(will, temperature_c=51), "not-canonical")
+    yield case("hot", "Hotter than is allowed.", but(will, temperature_c=200.5), "malformed")

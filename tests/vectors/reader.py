@@ -12,12 +12,14 @@ from edge_agent.wire import (
     cbor,
     cose,
     documents,
+    enrolment,
     keys,
     orders,
     receipts,
     records,
     registry,
     report,
+    roll,
     sealing,
     status,
     withdrawal,
@@ -166,6 +168,30 @@ def _status(data: bytes, _: dict[str, Any], fleet: Fleet) -> None:
         status.trust_health(read.health, fleet.registry)
 
 
+def _application(data: bytes, case: dict[str, Any], _: Fleet) -> None:
+    enrolment.check_application(data, bytes.fromhex(case["secret"]))
+    assert enrolment.words(data) == case["words"]
+
+
+def _renewal(data: bytes, _: dict[str, Any], fleet: Fleet) -> None:
+    enrolment.trust_renewal(data, fleet.registry)
+
+
+def _enrolment(data: bytes, case: dict[str, Any], fleet: Fleet) -> None:
+    reply, _ = enrolment.trust_reply(data, fleet.public("root"), bytes.fromhex(case["request"]))
+    assert reply.refused == case["refused"]
+
+
+def _roll(data: bytes, case: dict[str, Any], fleet: Fleet) -> None:
+    kiosks = roll.trust(data, fleet.bundle, at_least=case["at_least"]).kiosks
+    found = [outcome({"kind": "status", "input": entry.status.hex()}, fleet) for entry in kiosks]
+    assert found == case.get("statuses", found)
+
+
+def _trust_part(data: bytes, _: dict[str, Any], __: Fleet) -> None:
+    documents.from_cbor(data, roll.TrustPart)
+
+
 def _cbor(data: bytes, case: dict[str, Any], _: Fleet) -> None:
     cbor.decode(data, max_bytes=case["max_bytes"], tags=case["tags"])
 
@@ -181,5 +207,10 @@ _READERS: Final = {
     "orders": _orders,
     "health": _health,
     "status": _status,
+    "application": _application,
+    "renewal": _renewal,
+    "enrolment": _enrolment,
+    "roll": _roll,
+    "trust-part": _trust_part,
     "cbor": _cbor,
 }

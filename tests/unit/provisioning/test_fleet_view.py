@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edge_agent.errors import RolledBackError, UnknownSignerError
 from edge_agent.wire import roll, status
 from edge_agent.wire.documents import to_cbor
 from edge_agent.wire.keys import SoftwareSigner
@@ -162,3 +163,19 @@ def test_a_roll_travels_in_parts_that_a_broker_carries_and_holds_under_the_recei
     for signer in (kiosks.bench.open_keys.orders, SoftwareSigner.generate()):
         with pytest.raises(Exception, match="not trusted for receipts"):
             roll.trust(roll.sign("coast", NOW, entries[:1], signer)[0], state.trusted)
+
+
+def test_an_old_roll_played_back_takes_no_views_place(kiosks):
+    bench, trusted = kiosks.bench, kiosks.state.trusted
+    (part,) = roll.sign(kiosks.state.fleet, NOW, kiosks.well("kiosk-1"), bench.open_keys.receipts)
+    before, same, after, ahead = (View(at=NOW + seconds, seen=[]) for seconds in (-60, 0, 60, 7200))
+    for view in (None, before, same, ahead):  # the last by a clock that was wrong
+        assert roll.trust(part, trusted, at_least=fleet_view.floor(view, NOW + 3600)).at == NOW
+    with pytest.raises(RolledBackError):
+        roll.trust(part, trusted, at_least=fleet_view.floor(after, NOW + 3600))
+
+
+def test_another_fleets_roll_is_refused(kiosks):
+    (part,) = roll.sign("another", NOW, [], kiosks.bench.open_keys.receipts)
+    with pytest.raises(UnknownSignerError):
+        roll.trust(part, kiosks.state.trusted)

@@ -257,3 +257,47 @@ export const status = map({
   free_bytes: optional(count),
   temperature_c: optional(float(-100, 200)),
 });
+
+const der = bytes(1, 2048);
+export const application = map({ request: bytes(1, 8000), mac: bytes(32) });
+export const enrolmentRequest = map({ fleet: id, kiosk: id, name: id, signing: der, tls: der });
+export const enrolmentReply = map(
+  {
+    fleet: id,
+    kiosk: id,
+    request: bytes(32),
+    at: seconds,
+    bundle: bytes(0, Infinity),
+    signing: optional(der),
+    tls: optional(der),
+    refused: optional(text),
+  },
+  (whole) => {
+    const [signing, tls, refused] = ["signing", "tls", "refused"].map((key) => whole.has(key));
+    if (signing !== tls || signing === refused) malformed("neither two certificates nor a refusal");
+  },
+);
+
+const partNumber = integer(1, 100_000);
+export const roll = map({
+  fleet: id,
+  at: seconds,
+  part: partNumber,
+  parts: partNumber,
+  kiosks: list(
+    map({
+      kiosk: id,
+      at: seconds,
+      status: bytes(0, 8192),
+      missing: optional(count, zero),
+      doubt: optional(text),
+    }),
+  ),
+});
+export const trustPart = map({
+  what: oneOf("bundle", "registry"),
+  version: integer(1),
+  part: partNumber,
+  parts: partNumber,
+  content: bytes(1, 98_304),
+});

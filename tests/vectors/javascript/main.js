@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { decode, encode, equal, Refused } from "./cbor.js";
 import { hex, kid, parseSign1, sha256, type, unhex, verify, verifiedDocument } from "./cose.js";
 import * as documents from "./documents.js";
+import * as enrolment from "./enrolment.js";
 import * as record from "./record.js";
 import { readBundle, readRegistry } from "./trust.js";
 
@@ -87,6 +88,25 @@ async function readDeskWithdrawal(bytes, _, { bundle }) {
   documents.deskWithdrawal(content);
   if (content.get("fleet") !== bundle.get("fleet")) throw new Refused("unknown-signer", "another fleet's");
   return content;
+}
+
+async function readStatus(bytes, vector, fleet) {
+  const content = decode(bytes, { maxBytes: 8192 });
+  documents.status(content);
+  if (content.has("health")) await readHealth(content.get("health"), vector, fleet);
+}
+
+// A kiosk whose status can't be believed takes nothing from the rest of the roll.
+async function readRoll(bytes, { at_least, statuses }, fleet) {
+  const content = await verifiedDocument(bytes, "roll", fleet.bundle.get("receipt_keys"), 1024 * 1024);
+  documents.roll(content);
+  if (content.get("fleet") !== fleet.bundle.get("fleet")) throw new Refused("unknown-signer", "another fleet's");
+  if (content.get("at") < BigInt(at_least)) throw new Refused("rolled-back", "an older roll");
+  const found = [];
+  for (const entry of content.get("kiosks")) {
+    found.push(await outcome({ kind: "status", input: hex(entry.get("status")) }, fleet));
+  }
+  if (statuses !== undefined && String(statuses) !== String(found)) throw new Error(`${found}, not ${statuses}`);
 }
 
 // What an intake does with one message after the other, in a few lines.
@@ -172,11 +192,22 @@ const readers = {
     if (content.get("version") <= BigInt(newer_than)) throw new Refused("rolled-back", "older orders");
   },
 
-  async status(bytes, vector, fleet) {
-    const content = decode(bytes, { maxBytes: 8192 });
-    documents.status(content);
-    if (content.has("health")) await readHealth(content.get("health"), vector, fleet);
+  status: readStatus,
+
+  application(bytes, { secret, words }) {
+    enrolment.readApplication(bytes, unhex(secret));
+    if (enrolment.words(bytes) !== words) throw new Error("other words than the vector's");
   },
+
+  renewal: (bytes, _, { registry }) => enrolment.readRenewal(bytes, registry),
+
+  async enrolment(bytes, { request, refused }, { root }) {
+    const content = await enrolment.readReply(bytes, root, unhex(request));
+    if ((content.get("refused") ?? null) !== refused) throw new Error("certificates or not?");
+  },
+
+  roll: readRoll,
+  "trust-part": (bytes) => documents.trustPart(decode(bytes)),
 };
 
 function sealRequest({ plain, claims, recipients, signer }) {
