@@ -39,7 +39,6 @@ def _emulation() -> None:
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveFleet]:
     with LiveFleet(tmp_path_factory.mktemp("fleet"), broker_names=[BROKER.partition(":")[0], "127.0.0.1"]) as live:
         live.broker()
-        live.intake()
         yield live
 
 
@@ -54,12 +53,18 @@ def frozen(live: LiveFleet, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def kiosk(frozen: VirtualKiosk) -> Iterator[VirtualKiosk]:
+def kiosk(live: LiveFleet, frozen: VirtualKiosk) -> Iterator[VirtualKiosk]:
+    """Go on from where it was frozen, before an intake that has seen nothing: each test repeats the chain's numbers."""
+    store = live.fleet.store_file
+    for file in store.parent.glob(f"{store.name}*"):
+        file.unlink()
+    intake = live.intake()
     try:
         frozen.thaw()
         yield frozen
     finally:
         frozen.end()
+        intake.stop()
 
 
 @pytest.fixture
