@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 PROJECT: Final = Path(__file__).parents[2]
-CACHE: Final = PROJECT / ".cache" / "virtual"
+_KEPT: Final = Path(
+    os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+)  # a quarter of an hour is not built twice
+CACHE: Final = _KEPT / "homeward" / "virtual"
 HERE: Final = Path(__file__).parent
 
 

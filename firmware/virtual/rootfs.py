@@ -43,7 +43,9 @@ def unpack(debs: Path, package: str, into: Path) -> Path:
     """Unpack one of the fetched packages; return the folder."""
     found = sorted(debs.glob(f"{package}_*.deb"))
     if len(found) != 1:
-        raise BuildError(f"{debs} has {len(found)} packages {package}", next_step="Remove .cache/virtual; build again.")
+        raise BuildError(
+            f"{debs} has {len(found)} packages {package}", next_step="Remove ~/.cache/homeward/virtual; build again."
+        )
     run("dpkg-deb", "-x", found[0], into)
     return into
 
