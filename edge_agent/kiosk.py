@@ -541,7 +541,10 @@ def _check_voice(settings: KioskSettings, parts: Sequence[Parts]) -> None:
 
 
 def _notices(settings: KioskSettings) -> dict[str, Notice]:
-    controller = TrustFile(settings.trust).current().content.controller
+    """Give the words of each language, with what was delivered and ordered since the card was written."""
+    trust = TrustFile(settings.trust, delivered=settings.delivered_bundle)
+    settings = StandingOrders(settings, trust, Path(settings.signing_key)).applied(settings)
+    controller = trust.current().content.controller
     facts = notice.Facts(ngo=controller.name, telephone=controller.contact, days=settings.consent.days_kept)
     return {language: notice.load(language, facts) for language in settings.consent.languages}
 

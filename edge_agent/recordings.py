@@ -114,15 +114,21 @@ class Recordings:
                 )
             else:
                 content = _spoken(sentence)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(path, content, mode=PUBLIC, replace=True)
                 said[name] = _Said(sentence.words, hashlib.sha256(content).hexdigest())
-        self._folder.mkdir(parents=True, exist_ok=True)
-        content = msgspec.json.format(msgspec.json.encode(dict(sorted(said.items()))), indent=1) + b"\n"
-        write_whole(self._folder / _LIST, content, mode=PUBLIC, replace=True)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                # In this order, so that the power may go at any moment: a file is on the list before it is there.
+                path.unlink(missing_ok=True)
+                self._write_list(said)
+                write_whole(path, content, mode=PUBLIC, replace=True)
+        self._write_list(said)
 
     def _name(self, sentence: Sentence) -> str:
         return f"{sentence.language}/{sentence.key}"
+
+    def _write_list(self, said: dict[str, _Said]) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        content = msgspec.json.format(msgspec.json.encode(dict(sorted(said.items()))), indent=1) + b"\n"
+        write_whole(self._folder / _LIST, content, mode=PUBLIC, replace=True)
 
     def _read_list(self) -> dict[str, _Said]:
         path = self._folder / _LIST

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[2]
 CACHE = PROJECT / ".cache" / "container"
 SUITE = "bookworm"
-# What a stock Raspberry Pi OS has of what we need; firmware/install would bring the rest from Debian's archive.
+# What a stock Raspberry Pi OS has of what we need, and what speaks: firmware/install would bring it from the archive.
 PACKAGES = (
     *(
         "systemd",
@@ -37,6 +37,7 @@ PACKAGES = (
         "ca-certificates",
     ),
     *("python3", "python3-venv"),
+    *("espeak-ng", "alsa-utils"),
 )
 _LEFT_OUT = ("man", "doc", "locale")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import wave
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+import edge_agent.recordings as module
 from edge_agent.errors import VoiceError
 from edge_agent.recordings import RATE_HZ, Recordings, wav
 from edge_agent.session import notice, speech
@@ -60,6 +62,32 @@ def test_what_is_there_is_not_made_again(recordings):
     before = recordings.path(NO).stat().st_ino
     list(recordings.make([NO, YES]))
     assert recordings.path(NO).stat().st_ino == before
+
+
+@pytest.mark.red_line(12)
+@pytest.mark.parametrize("made_before", [True, False], ids=["of other words", "for the first time"])
+@pytest.mark.parametrize("write", range(5))
+def test_a_power_cut_while_it_records_makes_nobody_elses_recording_of_a_machines(
+    recordings, monkeypatch, made_before, write
+):
+    """The power goes before one of the writes; then it is begun again, and later the words change once more."""
+    if made_before:
+        list(recordings.make([replace(NO, words="Hold: Never."), replace(YES, words="Hold: Always.")]))
+    whole, writes = module.write_whole, itertools.count()
+
+    def cut(*given, **named):
+        if next(writes) == write:
+            raise InterruptedError
+        whole(*given, **named)
+
+    with monkeypatch.context() as power:
+        power.setattr(module, "write_whole", cut)
+        with pytest.raises(InterruptedError):
+            list(recordings.make([NO, YES]))
+    for words in ("Hold: No.", "Hold: Not now."):
+        now = replace(NO, words=words)
+        assert list(recordings.make([now, YES])) == []
+        assert told(recordings, now, YES) == []
 
 
 @pytest.mark.red_line(12)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.unit.firmware.units import AGENT, FIRMWARE, UNITS, complaints, exposure, settings
+from firmware.virtual import rootfs
+from tests.unit.firmware.units import AGENT, FIRMWARE, KIOSK, UNITS, complaints, exposure, settings
 
 EACH = pytest.mark.parametrize("name", AGENT)
+VOICES = "homeward-voices"  # once at each start, and when what it says has changed
 MOST = 1.5  # of 10, in systemd's own scale
 
 
-@EACH
+@pytest.mark.parametrize("name", [*AGENT, VOICES])
 def test_a_unit_is_exposed_to_little(name):
     found = exposure(UNITS / f"{name}.service")
     print(f"\n{name}: exposure {found.figure}, from {', '.join(sorted(found.open))}")
@@ -26,7 +31,7 @@ def test_the_test_above_would_see_an_open_unit(tmp_path):
 
 
 def test_systemd_finds_nothing_wrong_with_any_unit():
-    units = [path for path in FIRMWARE.glob("**/systemd/system/*") if path.suffix in {".service", ".mount"}]
+    units = [path for path in FIRMWARE.glob("**/systemd/system/*") if path.suffix in {".service", ".mount", ".path"}]
     assert len(units) >= len(AGENT)
     assert complaints(*units) == []
 
@@ -71,6 +76,59 @@ def test_a_hang_is_noticed_and_nothing_is_given_up_or_tried_in_a_rush(name):
     assert unit["Restart"] == ["always"]
     assert unit["StartLimitIntervalSec"] == ["0"]
     assert unit["RestartMaxDelaySec"] == ["5min"]
+
+
+def test_what_the_kiosk_says_is_recorded_before_it_starts_by_who_can_do_nothing_else():
+    unit = settings(UNITS / f"{VOICES}.service")
+    assert "homeward-kiosk.service" in unit["Before"]
+    assert "homeward-first-boot.service" in unit["After"][0].split()
+    assert unit["User"] == settings(UNITS / "homeward-kiosk.service")["User"]
+    assert unit["ReadWritePaths"] == ["/var/lib/homeward/voices"]
+    assert "-/var/lib/homeward/kiosk/signing.key" in unit["InaccessiblePaths"][0].split()
+    assert "-/var/lib/homeward/courier" in unit["InaccessiblePaths"][1].split()
+    assert (unit["PrivateNetwork"], unit["PrivateDevices"]) == (["yes"], ["yes"])
+    assert "DeviceAllow" not in unit
+
+
+def test_the_folder_of_recordings_is_the_one_that_the_card_names_and_its_writer_owns():
+    (line,) = [line for line in (KIOSK / "etc/tmpfiles.d/homeward.conf").read_text().splitlines() if "/voices" in line]
+    folder, owner = line.split()[1], line.split()[3]
+    assert (Path(folder).parent, owner) == (Path("/var/lib/homeward"), "homeward-kiosk")
+    assert f'folder = "{Path(folder).name}"' in (FIRMWARE.parent / "provisioning/card.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("card", "asked"),
+    [
+        ('kiosk = "kiosk-1"\n[voice]\nfolder = "voices"\n', True),
+        ('[voice] # aloud\nfolder = "voices"\n', True),
+        ('kiosk = "kiosk-1"\n# [voice]\n[printed_notice]\n', False),
+        ("", False),
+    ],
+    ids=["a voice", "a voice with a remark", "a notice on paper", "nothing"],
+)
+def test_nothing_is_recorded_for_a_card_that_names_no_voice(card, asked, tmp_path):
+    (condition,) = settings(UNITS / f"{VOICES}.service")["ExecCondition"]
+    command = shlex.split(condition)  # whose quotes and backslashes are systemd's, too
+    (tmp_path / "kiosk.toml").write_text(card, encoding="utf-8")
+    done = subprocess.run([*command[:-1], tmp_path / "kiosk.toml"], check=False)
+    assert (done.returncode == 0) is asked
+
+
+def test_other_words_are_recorded_as_soon_as_the_organisations_facts_have_changed():
+    watched = settings(UNITS / f"{VOICES}.path")
+    names = ("kiosk.toml", "shared/bundle.cose", "kiosk/orders.cose")
+    assert watched["PathChanged"] == [f"/var/lib/homeward/{name}" for name in names]
+
+
+def test_every_kiosk_gets_what_speaks_but_the_virtual_one_that_has_no_loudspeaker():
+    installer = (FIRMWARE / "install").read_text(encoding="utf-8")
+    assert "\nSITE=voice\n" in installer
+    assert "homeward-voices.service homeward-voices.path" in installer
+    lines = (FIRMWARE / "common/packages.txt").read_text(encoding="utf-8").splitlines()
+    voice = {line.split()[0] for line in lines if line.split("#")[0].split()[1:] == ["voice"]}
+    assert voice == {"espeak-ng", "alsa-utils"}
+    assert voice.isdisjoint(rootfs.packages())
 
 
 SCREEN = FIRMWARE / "common/screen/etc/systemd/system"
