@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, assert_never
 
-from edge_agent.errors import SettingsError
+from edge_agent.errors import OutboxFullError, SettingsError
 from edge_agent.session.commands import (
     Capture,
     Command,
@@ -298,7 +298,9 @@ def _answer(  # noqa: PLR0911 - one line for each answer
             cause = Cause.SEALED if state.stage is Stage.SEALING else Cause.SEALED_LATE
             return _move(replace(state, receipt_code=event.receipt_code, code=""), cause)
         case SealFailed(), Seal() if state.stage is Stage.SEALING:
-            return _move(replace(state, code=event.code), Cause.FAILED)
+            full = event.code == OutboxFullError.code
+            state = replace(state, awaiting=None, code=event.code)  # nothing is on its way any more
+            return _move(state, Cause.FULL if full else Cause.FAILED)
         case TakenBack(), TakeBack():
             return _move(replace(state, receipt_code=""), Cause.TAKEN_BACK)
         case TakeBackFailed(), TakeBack():

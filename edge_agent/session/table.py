@@ -59,14 +59,15 @@ class Cause(StrEnum):
     TAKEN_BACK = "taken back"
     FINISHED = "finished"
     TIMED_OUT = "time is over"
-    # The four that end with nothing kept.
+    # The five that end with nothing kept.
     SAID_NO = "no"
     STOPPED = "stop"
     SILENCE = "silence"
     FAILED = "failed"
+    FULL = "no room"  # the outbox filled while somebody was on the way
 
 
-ENDS_WITH_NOTHING: Final = frozenset({Cause.SAID_NO, Cause.STOPPED, Cause.SILENCE, Cause.FAILED})
+ENDS_WITH_NOTHING: Final = frozenset({Cause.SAID_NO, Cause.STOPPED, Cause.SILENCE, Cause.FAILED, Cause.FULL})
 
 SEEING: Final = frozenset({Stage.FRAMING, Stage.CHOOSING, Stage.REVIEW})
 HOLDING: Final = SEEING | {Stage.SEALING}
@@ -93,7 +94,7 @@ TABLE: Final[Mapping[Stage, Mapping[Cause, Stage]]] = MappingProxyType(
         Stage.FRAMING: {Cause.FACE_CLEAR: Stage.REVIEW, Cause.FACE_OPEN: Stage.CHOOSING} | _FAIL | _LEAVE,
         Stage.CHOOSING: {Cause.FACE_CHOSEN: Stage.REVIEW, Cause.TAKE_AGAIN: Stage.FRAMING} | _LEAVE,
         Stage.REVIEW: {Cause.SENT: Stage.SEALING, Cause.TAKE_AGAIN: Stage.FRAMING} | _FAIL | _LEAVE,
-        Stage.SEALING: {Cause.SEALED: Stage.DONE} | _STOP | _FAIL,
+        Stage.SEALING: {Cause.SEALED: Stage.DONE, Cause.FULL: Stage.NOTHING_KEPT} | _STOP | _FAIL,
         Stage.DONE: {Cause.TAKEN_BACK: Stage.TAKEN_BACK} | _END,
         Stage.TAKEN_BACK: _END,
         Stage.NOTHING_KEPT: {Cause.SEALED_LATE: Stage.DONE} | _END,

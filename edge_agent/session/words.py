@@ -95,6 +95,10 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
             "Something on this machine did not work. It is not your fault. Nothing is kept. You can try "
             "again, or call {telephone}."
         ),
+        "nothing_kept.full": (
+            "This machine has no room for one more picture. It is not your fault. Nothing is kept. Please ask "
+            "somebody who works here, or call {telephone}."
+        ),
         # What can be chosen
         "choice.no": "No",
         "choice.yes": "Yes",

@@ -160,7 +160,7 @@ def test_an_outbox_that_fills_between_consent_and_send_ends_it_in_the_persons_wo
     outbox.append(secrets.token_bytes(16), lambda _link: secrets.token_bytes(50_000))
     outbox.close()
     stand.choose(page, "send", "nothing_kept")
-    assert_says(page, language, "nothing_kept.failed")
+    assert_says(page, language, "nothing_kept.full")
     stand.choose(page, "finish", "rest")
     page.wait_for_function("() => document.documentElement.classList.contains('dark-lantern')")
     assert_says(page, language, "scene.cannot")

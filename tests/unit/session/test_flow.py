@@ -440,6 +440,15 @@ def test_a_seal_that_fails_ends_with_nothing_kept(person):
     assert person.scene.code == "outbox"
 
 
+@pytest.mark.red_line(2)
+def test_an_outbox_that_filled_on_the_way_is_told_as_what_it_is(person):
+    person.to(Stage.SEALING)
+    person.happens(SealFailed(at=person.now, ticket=person.asked(Seal)[0].ticket, code="outbox-full"))
+    assert person.stage is Stage.NOTHING_KEPT
+    assert person.scene.ending is Cause.FULL
+    assert "DropPixels" in person.done
+
+
 @pytest.mark.red_line(14)
 @pytest.mark.parametrize("how", ["stop", "time"])
 def test_a_report_that_was_sealed_already_is_not_called_nothing(how):

@@ -346,6 +346,7 @@ def anything(state: flow.State) -> list[Event]:
         CaptureFailed(at=at, ticket=ticket, code="camera"),
         Sealed(at=at, ticket=ticket, receipt_code="ABC-DEF-GH1"),
         SealFailed(at=at, ticket=ticket, code="outbox"),
+        SealFailed(at=at, ticket=ticket, code="outbox-full"),
         TakenBack(at=at, ticket=ticket),
         TakeBackFailed(at=at, ticket=ticket, code="outbox"),
         CameraFailed(at=at, code="camera"),
@@ -402,7 +403,7 @@ def test_wherever_pixels_are_held_everybody_has_agreed(everything):
         assert not state.camera_on or state.stage in SEEING
 
 
-@pytest.mark.parametrize("cause", [Cause.SAID_NO, Cause.STOPPED, Cause.SILENCE, Cause.FAILED])
+@pytest.mark.parametrize("cause", [Cause.SAID_NO, Cause.STOPPED, Cause.SILENCE, Cause.FAILED, Cause.FULL])
 def test_all_unhappy_ends_are_the_same_but_for_their_sentence(everything, cause):
     states, _ = everything
     ends = [state for state in states if state.stage is Stage.NOTHING_KEPT and state.awaiting is None]
