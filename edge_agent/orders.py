@@ -14,7 +14,7 @@ import msgspec
 from edge_agent.errors import HomewardError, LocalError, SettingsError, WireError
 from edge_agent.events import emit
 from edge_agent.files import write_whole
-from edge_agent.wire import bundle, cose, orders
+from edge_agent.wire import cose, orders
 from edge_agent.wire.documents import from_cbor
 from edge_agent.wire.orders import Mode, Orders
 
@@ -89,13 +89,8 @@ class StandingOrders:
 
     def _take_bundle(self, new: Orders) -> None:
         """Put a newer bundle where both processes take it up. Raises a WireError, LocalError."""
-        if new.bundle is None:
-            return
-        current = self._trust.current().content.version
-        offered = bundle.trust(new.bundle, self._trust.root)
-        if offered.content.version > current:
-            place = self._settings.delivered_bundle
-            write_whole(place, new.bundle, mode=_FOR_THE_OTHER, replace=True)
+        if new.bundle is not None:
+            self._trust.leave_newer(new.bundle)
 
 
 def ordered_to_wipe(beside: Path) -> bool:

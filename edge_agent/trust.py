@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edge_agent.errors import SettingsError, WireError
 from edge_agent.files import write_whole
@@ -13,6 +13,9 @@ from edge_agent.wire import bundle
 if TYPE_CHECKING:
     from edge_agent.config import Trust
     from edge_agent.wire.bundle import TrustedBundle
+
+
+_FOR_THE_OTHER: Final = 0o640
 
 
 class TrustFile:
@@ -38,6 +41,15 @@ class TrustFile:
             self._bundle = self._take_up(self._bundle.content.version)
             self._seen = stamp
         return self._bundle
+
+    def leave_newer(self, offered: bytes) -> None:
+        """Put a bundle that arrived where both processes take it up, if it is the newer one.
+
+        Raises a WireError when the root did not sign it, LocalError.
+        """
+        newer = bundle.trust(offered, self.root).content.version > self.current().content.version
+        if newer and self._delivered is not None:
+            write_whole(self._delivered, offered, mode=_FOR_THE_OTHER, replace=True)
 
     def _take_up(self, at_least: int) -> TrustedBundle:
         taken = self._newest(at_least)

@@ -14,6 +14,7 @@ from provisioning import (
     commands_console,
     commands_enrolment,
     commands_kiosks,
+    commands_rotation,
     commands_servers,
 )
 from provisioning.audit import AuditError
@@ -25,7 +26,14 @@ from provisioning.words import moment
 app: Final = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__, rich_markup_mode=None
 )
-for commands in (commands_beginning, commands_kiosks, commands_enrolment, commands_servers, commands_console):
+for commands in (
+    commands_beginning,
+    commands_kiosks,
+    commands_enrolment,
+    commands_servers,
+    commands_rotation,
+    commands_console,
+):
     commands.join(app)
 
 

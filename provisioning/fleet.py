@@ -165,6 +165,13 @@ class Condition(StrEnum):
     REVOKED = "revoked"
 
 
+class Turn(StrEnum):
+    """A key of the office that can be replaced while the fleet works: kiosks believe old and new for a while."""
+
+    RECEIPTS = "receipts"
+    ORDERS = "orders"
+
+
 class State(Part, frozen=True, kw_only=True):
     """All of a fleet but its keys. `root` is the root's point in hexadecimal, `authority` and `crl` are PEM."""
 
@@ -181,6 +188,7 @@ class State(Part, frozen=True, kw_only=True):
     intakes: list[Id] = []
     kiosks: list[Kiosk] = []
     broker_files: str = ""  # the folder of a mosquitto on this very computer
+    switched: list[Turn] = []  # of which the newer of two keys signs already
 
     @property
     def trusted(self) -> TrustedBundle:
@@ -193,6 +201,15 @@ class State(Part, frozen=True, kw_only=True):
         trusted, limit = self.trusted, registry.RegistryContent.MAX_BYTES
         payload = cose.verify1(self.registry, registry.TYPE, trusted.order_key, max_bytes=limit)
         return from_cbor(payload, registry.RegistryContent)
+
+    def named(self, turn: Turn) -> list[bytes]:
+        """Give the keys that the bundle names, the older one first; two while they overlap."""
+        content = self.trusted.content
+        return content.receipt_keys if turn is Turn.RECEIPTS else content.order_keys
+
+    def in_force(self, turn: Turn) -> bytes:
+        """Give the key that signs now, a point of 65 bytes."""
+        return self.named(turn)[-1 if turn in self.switched else 0]
 
     def kiosk(self, kiosk: str) -> Kiosk:
         """Give a kiosk by its id. Raises FleetError."""
@@ -264,6 +281,15 @@ def check_proven(state: State) -> None:
         )
 
 
+def check_signs(state: State, orders: Signer) -> None:
+    """Raise FleetError when another orders key signs by now: these keys were opened before that."""
+    if orders.public_key != state.in_force(Turn.ORDERS):
+        raise FleetError(
+            "the orders key was replaced since these keys were opened",
+            next_step="Close this, and begin again with the passphrase. Nothing was changed.",
+        )
+
+
 def check_alive(state: State, now: int) -> None:
     """Raise FleetError when the bundle in force has expired: a kiosk with it would take no report."""
     if now > state.trusted.content.expires_at:
@@ -330,10 +356,10 @@ def with_recipients(state: State, recipients: Sequence[Recipient], root: Signer,
         expires_at=max(now + days * DAY, content.expires_at),
         recipients=list(recipients),
     )
-    return _with_bundle(state, successor, root, now)
+    return with_bundle(state, successor, root, now)
 
 
-def _with_bundle(state: State, successor: Bundle, root: Signer, now: int) -> State:
+def with_bundle(state: State, successor: Bundle, root: Signer, now: int) -> State:
     """Put a bundle in force, and into the orders of every kiosk that is not revoked."""
     bundled = replace(state, bundle=bundle.sign(successor, root))
     kiosks = [k if k.revoked_at is not None else _ordered(k, successor.version, now) for k in state.kiosks]
@@ -405,7 +431,7 @@ def with_all_enrolled(state: State, enrolled: Sequence[Enrolled], orders: Signer
         kiosks[one.kiosk] = _enrolled(state, kiosks.get(one.kiosk) or state.kiosk(one.kiosk), one, keys, now)
     changed = replace(state, kiosks=list(kiosks.values()))
     entries = list(keys.values())
-    return changed if entries == state.registered.keys else _register(changed, entries, orders, now)
+    return changed if entries == state.registered.keys else with_registry(changed, entries, orders, now)
 
 
 def _enrolled(state: State, known: Kiosk, one: Enrolled, keys: dict[bytes, registry.RegisteredKey], now: int) -> Kiosk:
@@ -532,7 +558,7 @@ def with_revoked(state: State, kiosk: str, orders: Signer, *, now: int) -> State
         for entry in state.registered.keys
     ]
     last = _ordered(known, state.trusted.content.version, now, mode=Mode.WIPE)
-    return _with(_register(state, entries, orders, now), replace(last, revoked_at=now))
+    return _with(with_registry(state, entries, orders, now), replace(last, revoked_at=now))
 
 
 def revoked_certificates(state: State, now: int) -> dict[str, int]:
@@ -559,7 +585,9 @@ def with_intake(state: State, name: str) -> State:
     return replace(state, intakes=[*state.intakes, name])
 
 
-def _register(state: State, entries: list[RegisteredKey], orders: Signer, now: int) -> State:
+def with_registry(state: State, entries: list[RegisteredKey], orders: Signer, now: int) -> State:
+    """Sign the next registry. Raises FleetError when it isn't this key that signs."""
+    check_signs(state, orders)
     content = state.registered
     successor = replace(content, version=content.version + 1, issued_at=max(now, content.issued_at), keys=entries)
     return replace(state, registry=registry.sign(successor, orders))

@@ -120,6 +120,10 @@ class FleetDirectory:
         """Read the office's key file. Raises KeyFileError."""
         return read_private(self.path / OFFICE)
 
+    def put_office_keys(self, content: bytes) -> None:
+        """Put another office's key file in force. It must fit the state before the act and the one after."""
+        write_whole(self.path / OFFICE, content, replace=True)
+
     def log(self, state: State) -> Log:
         """Read and verify the audit log, without writing anything. Raises AuditError."""
         path = self.path / LOG

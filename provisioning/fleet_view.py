@@ -59,6 +59,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     at: int
     seen: list[Seen]
+    signed_by: str = ""  # the kid of the intake's receipt key, in hexadecimal
 
 
 class Need(IntEnum):

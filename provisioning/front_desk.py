@@ -13,7 +13,7 @@ from edge_agent.errors import MalformedError, WireError
 from edge_agent.wire import roll
 from edge_agent.wire.topics import Desk, Door, desk, door, parse_door
 from provisioning.enrolment import RefusedError
-from provisioning.fleet import FleetError
+from provisioning.fleet import FleetError, check_signs
 from provisioning.fleet_view import View, floor, lags, read
 from provisioning.office_link import Letter
 
@@ -59,6 +59,7 @@ class FrontDesk:
 
     def tend(self, seconds: float) -> None:
         """Listen for at most so long, and do what needs nobody. Raises LocalError."""
+        check_signs(self._office().state(), self._keys.orders)
         for heard in self._link.wait(seconds):
             if heard.topic == desk(self._fleet, Desk.ROLL):
                 self._gather(heard.payload)
@@ -137,7 +138,7 @@ class FrontDesk:
             return
         self._gathering.clear()
         entries = [entry for number in sorted(parts) for entry in parts[number].kiosks]
-        self.view = View(at=part.at, seen=read(entries, state))
+        self.view = View(at=part.at, seen=read(entries, state), signed_by=roll.signed_by(payload))
         office.rolls.write(self.view)
         seen = {one.kiosk: one for one in self.view.seen}
         late = [k.plan.id for k in state.kiosks if k.plan.id in seen and lags(k, seen[k.plan.id])]

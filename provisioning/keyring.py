@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from edge_agent.errors import KeyFileError
 from edge_agent.wire import cbor
-from edge_agent.wire.keys import SoftwareSigner
+from edge_agent.wire.keys import SoftwareSigner, kid
 from edge_agent.wire.topics import Id
 
 if TYPE_CHECKING:
@@ -55,10 +55,23 @@ class OfficeKey(StrEnum):
     RECEIPTS = "receipts"
     ORDERS = "orders"
     CLAIMS = "claims"  # no signing key: claims' secrets are derived from it
+    NEXT_RECEIPTS = "next-receipts"  # these two while an old key and a new one overlap
+    NEXT_ORDERS = "next-orders"
 
 
 def _hex_of(count: int) -> msgspec.Meta:
     return msgspec.Meta(pattern=rf"^[0-9a-f]{{{2 * count}}}\Z")
+
+
+def held(keys: Mapping[str, bytes], point: bytes) -> SoftwareSigner:
+    """Give the signer whose public key is `point`, whatever its name. Raises KeyFileError when it is not there."""
+    for name, secret in keys.items():
+        if name != OfficeKey.CLAIMS and (found := signer(secret)).public_key == point:
+            return found
+    raise KeyFileError(
+        f"the office's file does not hold the key {kid(point).hex()}, which the bundle names",
+        next_step="It is older than the fleet beside it: put both back from your newest copy of the folder.",
+    )
 
 
 class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

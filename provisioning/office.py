@@ -22,7 +22,7 @@ from edge_agent.wire.bundle import Holder, Recipient
 from edge_agent.wire.keys import POINT_BYTES, RecipientPublicKey, SoftwareSigner, kid
 from edge_agent.wire.roll import What
 from edge_agent.wire.topics import Address, Channel, Desk, desk
-from provisioning import audit, backup, card, fleet, handout, keyring, printing
+from provisioning import audit, backup, card, fleet, handout, keyring, printing, rotation
 from provisioning.certificates import (
     DEVICE_LIFETIME,
     Authority,
@@ -32,7 +32,7 @@ from provisioning.certificates import (
     requested_key,
 )
 from provisioning.enrolment import Applicant, judge, no
-from provisioning.fleet import Certificate, Claim, Enrolled, FleetError, State
+from provisioning.fleet import Certificate, Claim, Enrolled, FleetError, State, Turn
 from provisioning.fleet_view import RollFile
 from provisioning.handout import File, text
 from provisioning.keyring import OfficeKey, Purpose
@@ -119,12 +119,14 @@ class Office:
     def keys(self, passphrase: str) -> Keys:
         """Open the office's keys. Raises KeyFileError."""
         state = self.state()
-        found = keyring.unprotect(self.directory.office_keys(), state.fleet, Purpose.OFFICE, passphrase)
-        authority, receipts, orders = (
-            keyring.signer(found[name]) for name in (OfficeKey.AUTHORITY, OfficeKey.RECEIPTS, OfficeKey.ORDERS)
-        )
+        found = self._office_keys(state, passphrase)
+        authority = keyring.signer(found[OfficeKey.AUTHORITY])
+        receipts, orders = (keyring.held(found, state.in_force(turn)) for turn in (Turn.RECEIPTS, Turn.ORDERS))
         identity = Identity(state.authority.encode(), private_pem(authority.private_key))
         return Keys(Authority.load(identity), receipts, orders, found[OfficeKey.CLAIMS])
+
+    def _office_keys(self, state: State, passphrase: str) -> dict[str, bytes]:
+        return keyring.unprotect(self.directory.office_keys(), state.fleet, Purpose.OFFICE, passphrase)
 
     # -- Beginning -----------------------------------------------------------------------------------------------------
 
@@ -261,6 +263,57 @@ class Office:
             act.commit(state, "recipients", facts)
             return version
 
+    # -- Replacing a key -----------------------------------------------------------------------------------------------
+
+    def begin_rotation(self, turn: Turn, passphrase: str, root: SoftwareSigner) -> State:
+        """Make a new key and name it beside the old one, which still signs. Raises FleetError, KeyFileError.
+
+        The key file comes first: it then holds what both states need, wherever this is stopped.
+        """
+        with self._act() as act:
+            found = self._office_keys(act.state, passphrase)
+            old, new = keyring.held(found, act.state.in_force(turn)), SoftwareSigner.generate()
+            state = rotation.begun(act.state, turn, new.public_key, root, now=self.now)
+            self._keep_keys(state, {**found, **_pair(turn, old, new)}, passphrase)
+            return self._rotated(act, state, turn, new, "begin")
+
+    def switch_rotation(self, turn: Turn, passphrase: str, out: Path | None = None) -> State:
+        """Let the new key sign; the new receipt key goes into the new folder `out`, for the intakes."""
+        with self._act() as act:
+            found = self._office_keys(act.state, passphrase)
+            new = keyring.held(found, act.state.named(turn)[-1])
+            state = rotation.switched(act.state, turn, new, now=self.now)
+            if turn is Turn.ORDERS:
+                return self._rotated(act, state, turn, new, "switch")
+            if out is None:
+                raise LocalError("the intakes need the new receipt key", next_step="Name a new folder for it: --out.")
+            with _placed(out, {"receipt.key": File(private_pem(new.private_key), OWNER_ONLY), **handout.trust(state)}):
+                return self._rotated(act, state, turn, new, "switch")
+
+    def finish_rotation(self, turn: Turn, passphrase: str, root: SoftwareSigner) -> State:
+        """Name the new key alone, and keep the old one no longer. Raises FleetError, KeyFileError."""
+        with self._act() as act:
+            found = self._office_keys(act.state, passphrase)
+            new = keyring.held(found, act.state.in_force(turn))
+            state = rotation.finished(act.state, turn, root, now=self.now)
+            (kept, _), (spare, _) = _pair(turn, new, new).items()
+            others = {name: secret for name, secret in found.items() if name != spare}
+            self._keep_keys(state, {**others, kept: keyring.secret_of(new.private_key)}, passphrase)
+            return self._rotated(act, state, turn, new, "finish")
+
+    def _keep_keys(self, state: State, keys: Mapping[str, bytes], passphrase: str) -> None:
+        self.directory.put_office_keys(keyring.protect(keys, state.fleet, Purpose.OFFICE, passphrase))
+
+    def _rotated(self, act: Act, state: State, turn: Turn, new: SoftwareSigner, step: str) -> State:
+        facts: dict[str, audit.Fact] = {
+            "key": str(turn),
+            "step": step,
+            "new": kid(new.public_key).hex(),
+            "bundle": state.trusted.content.version,
+            "registry": state.registered.version,
+        }
+        return act.commit(state, "rotate", facts)
+
     # -- Kiosks --------------------------------------------------------------------------------------------------------
 
     def add(self, plan: Plan, keys: Keys, out: Path, label: Path, *, successor_of: str = "") -> Claim:
@@ -342,6 +395,7 @@ class Office:
 
     def turn_away(self, name: str, raw: bytes, reason: str, keys: Keys) -> bytes:
         """Give the answer to a request that can't be granted; `reason` is a code. Changes nothing."""
+        fleet.check_signs(self.state(), keys.orders)
         return enrolment.sign_reply(no(self.state(), name, raw, reason, self.now), keys.orders)
 
     def _certify(self, applicant: Applicant, keys: Keys) -> tuple[Enrolled, bytes, bytes]:
@@ -389,7 +443,8 @@ class Office:
             return self.orders(act.commit(state, "order", facts), kiosks, keys)
 
     def orders(self, state: State, kiosks: Sequence[str], keys: Keys) -> list[Letter]:
-        """Sign the orders that stand for these kiosks, those that have any, as they are sent."""
+        """Sign the orders that stand for these kiosks, those that have any, as they are sent. Raises FleetError."""
+        fleet.check_signs(state, keys.orders)
         chosen = set(kiosks)
         standing = [fleet.orders_for(state, known) for known in state.kiosks if known.plan.id in chosen]
         return [
@@ -510,6 +565,16 @@ class Office:
         return replace(
             state, crl=keys.authority.revoke(fleet.revoked_certificates(state, self.now), self.time).decode()
         )
+
+
+def _pair(turn: Turn, old: SoftwareSigner, new: SoftwareSigner) -> dict[str, bytes]:
+    """Give two overlapping keys by their names in the office's file."""
+    names = (
+        (OfficeKey.RECEIPTS, OfficeKey.NEXT_RECEIPTS)
+        if turn is Turn.RECEIPTS
+        else (OfficeKey.ORDERS, OfficeKey.NEXT_ORDERS)
+    )
+    return {str(name): keyring.secret_of(one.private_key) for name, one in zip(names, (old, new), strict=True)}
 
 
 def recipient(line: str, holder: Holder) -> Recipient:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from provisioning.fleet import Condition
+from edge_agent.wire.keys import kid
+from provisioning.fleet import Condition, Turn
 from provisioning.office import named
+from provisioning.rotation import Step, next_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,6 +112,54 @@ def bundle_signed(version: int, folder: Path) -> list[str]:
             "on each intake, on each desk, and on each kiosk; a kiosk seals as before until it has it."
         ),
     ]
+
+
+def rotation_change(state: State, turn: Turn) -> list[tuple[str, str]]:
+    """Give what the next step of a rotation changes, each line with a sign: ' ' stays, '-' goes, '+' comes."""
+    keys = [kid(key).hex() for key in state.named(turn)]
+    version = state.trusted.content.version
+    bundle = [("-", f"bundle {version}"), ("+", f"bundle {version + 1}")]
+    match next_step(state, turn):
+        case Step.BEGIN:
+            return [(" ", f"key {keys[0]} signs"), ("+", "a new key, believed beside it"), *bundle]
+        case Step.SWITCH:
+            return [("-", f"key {keys[0]} signs"), ("+", f"key {keys[-1]} signs"), (" ", "both are believed")]
+        case Step.FINISH:
+            return [("-", f"key {keys[0]} is believed"), (" ", f"key {keys[-1]} signs, and is believed"), *bundle]
+
+
+def rotated(turn: Turn, step: Step, folder: Path, out: Path | None) -> list[str]:
+    """Say what to do after a step of a rotation; `out` is where the new receipt key lies."""
+    again = f"`homeward-fleet rotate {turn}`"
+    bundle = f"Copy {folder / 'bundle.cose'} to each desk, and to each intake that the office does not tell."
+    both = f"Copy {folder / 'bundle.cose'} and {folder / 'registry.cose'}, both, to each desk and each such intake."
+    match step, turn:
+        case Step.BEGIN, _:
+            return [
+                "The old key still signs. Kiosks get the new bundle with their orders.",
+                bundle,
+                f"Once `homeward-fleet list --ask` shows that every kiosk has it, the second step: {again}.",
+            ]
+        case Step.SWITCH, Turn.RECEIPTS:
+            return [
+                (
+                    f"Carry {out} to each intake over a safe way: put receipt.key and bundle.cose over those there, "
+                    "start it again, and remove the folder here."
+                ),
+                f"Once an intake has answered with the new key (`homeward-fleet list --ask`), the last step: {again}.",
+            ]
+        case Step.SWITCH, _:
+            return [
+                "The new key signs orders, answers and the registry.",
+                both,
+                f"In some days, the last step: {again}.",
+            ]
+        case _:
+            return [
+                "The old key is believed no more where this bundle is; the office's file does not hold it any more.",
+                both,
+                "Older copies of the fleet's folder still hold the old key: remove them.",
+            ]
 
 
 def mosquitto_written(out: Path, there: Path, names: Sequence[str], run_as: str) -> list[str]:

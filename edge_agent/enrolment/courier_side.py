@@ -20,7 +20,7 @@ from edge_agent.errors import BrokerError, SettingsError, WireError
 from edge_agent.events import emit
 from edge_agent.mqtt import CONTENT_TYPE, no_delay, properties, split_address, tls_context
 from edge_agent.settings import Settings, read, setting
-from edge_agent.trust import read_root
+from edge_agent.trust import TrustFile, read_root
 from edge_agent.wire import enrolment
 from edge_agent.wire.report import ClockQuality
 from edge_agent.wire.topics import Door, door
@@ -196,6 +196,7 @@ class FirstBoot:
         except WireError as fault:
             self._tell("reply_not_believed", fault.code)
             return False
+        TrustFile(self._settings.trust, delivered=self._settings.delivered_bundle).leave_newer(answer.bundle)
         certificates.install(self._key_file, self._certificate, pem)
         return True
 

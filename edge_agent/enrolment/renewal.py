@@ -16,6 +16,7 @@ from edge_agent.enrolment.mailbox import Mailbox, look
 from edge_agent.errors import HomewardError, LocalError, WireError
 from edge_agent.events import emit
 from edge_agent.files import PUBLIC, write_whole
+from edge_agent.trust import TrustFile
 from edge_agent.wire import cose, enrolment
 from edge_agent.wire.documents import from_cbor
 
@@ -78,6 +79,7 @@ class TlsRenewal:
             key = certificates.read_key(next_to(self._key))
             pem = certificates.check(answer.tls, key, self._settings.kiosk, Path(self._settings.broker.ca))
             self._mailbox.put(self._mailbox.reply, reply)
+            TrustFile(self._settings.trust, delivered=self._settings.delivered_bundle).leave_newer(answer.bundle)
             write_whole(next_to(self._certificate), pem, mode=PUBLIC, replace=True)
         except HomewardError as fault:
             emit("reply_not_believed", code=fault.code)

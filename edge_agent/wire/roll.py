@@ -105,6 +105,11 @@ def trust(data: bytes, bundle: TrustedBundle, *, at_least: int = 0) -> Roll:
     return roll
 
 
+def signed_by(data: bytes) -> str:
+    """Give the kid of the receipt key that signed a part which is trusted, in hexadecimal."""
+    return cose.parse_sign1(data, TYPE, max_bytes=Roll.MAX_BYTES).kid.hex()
+
+
 def split(what: What, version: int, data: bytes, part_bytes: int = PART_BYTES) -> list[bytes]:
     """Give the parts in which a signed document travels."""
     pieces = [data[start : start + part_bytes] for start in range(0, len(data), part_bytes)]

@@ -44,6 +44,21 @@ def test_staff_compare_six_words_and_the_kiosk_is_in_service(place):
         assert key.stat().st_mode & 0o077 == 0
 
 
+def test_a_card_that_is_older_than_the_orders_key_still_enrols_and_the_kiosk_believes_the_new_key(place):
+    here = place.switch_on("kiosk-1")
+    place.copy("broker", "acl")
+    for _step in range(3):
+        place.ok("rotate", "orders", *place.apart, *place.office, "--yes", "--anyway")
+    with place.mosquitto(), place.kiosk("kiosk-1") as kiosk, place.courier("kiosk-1") as courier:
+        place.ok("enrol", "--words", six_words(kiosk), *place.office)
+        kiosk.wait_for("enrolled", timeout=PATIENCE_S)
+        courier.wait_for("connected", receive_maximum=100, timeout=PATIENCE_S)
+        assert (here / "shared" / "bundle.cose").read_bytes() == place.state().bundle
+        place.ok("order", "kiosk-1", "--set", "delivery.window=8", *place.office, "--yes")
+        for program in (kiosk, courier):
+            program.wait_for("orders_in_force", timeout=PATIENCE_S)
+
+
 def test_the_answer_that_did_not_reach_the_kiosk_is_given_when_it_asks_again(place):
     place.switch_on("kiosk-1")
     place.copy("broker", "acl")

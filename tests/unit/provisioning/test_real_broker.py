@@ -66,6 +66,47 @@ def test_a_record_goes_from_an_enrolled_kiosk_to_the_intake_and_no_more_once_it_
             assert not any(line["event"] == "connected" for line in courier.said)
 
 
+def test_every_report_is_let_go_of_while_the_receipt_key_is_replaced_under_a_working_kiosk(place):
+    here = place.bring_to_life("kiosk-1")
+    place.copy("broker", "acl")
+    by_hand = [*place.apart, *place.office, "--yes", "--anyway"]  # no kiosk process runs here to say what it has
+    intake_check = [
+        sys.executable,
+        "-m",
+        "central.intake",
+        "check",
+        "--config",
+        str(place.folder / "intake/intake.toml"),
+    ]
+    old_key = (place.folder / "intake" / "receipt.key").read_bytes()
+    with place.mosquitto(), Spool(here) as spool, place.courier("kiosk-1") as courier:
+
+        def delivers(seq):
+            (record,) = spool.fill(1)
+            courier.wait_for("receipted", record=record.hex(), timeout=PATIENCE_S)
+            until(lambda: spool.left == 0, f"an empty outbox after record {seq}")
+
+        with place.intake() as intake:
+            intake.wait_for("ready", timeout=PATIENCE_S)
+            courier.wait_for("connected", timeout=PATIENCE_S)
+            assert "An intake was told; 1 of 1 kiosks" in place.ok("rotate", "receipts", *by_hand)
+            courier.wait_for("orders_in_force", version=1, timeout=PATIENCE_S)
+            intake.wait_for("trust_adopted", bundle=2, timeout=PATIENCE_S)
+            delivers(1)  # the old key still signs
+        place.ok("rotate", "receipts", *by_hand, "--out", place.folder / "handed")
+        shutil.copy2(place.folder / "handed" / "receipt.key", place.folder / "intake" / "receipt.key")
+        with place.intake() as intake:
+            intake.wait_for("ready", timeout=PATIENCE_S)
+            delivers(2)  # the new key signs, and the courier, which was not touched, believes it
+            place.ok("rotate", "receipts", *by_hand)
+            courier.wait_for("orders_in_force", version=2, timeout=PATIENCE_S)
+            intake.wait_for("trust_adopted", bundle=3, timeout=PATIENCE_S)
+            delivers(3)  # and goes on when the old one is believed no more
+    (place.folder / "intake" / "receipt.key").write_bytes(old_key)
+    checked = subprocess.run(intake_check, capture_output=True, text=True, check=False)
+    assert "the bundle does not name the receipt key" in checked.stdout
+
+
 def test_a_card_in_a_thiefs_hand_has_nothing_on_the_broker(place):
     """Its claim may enrol; it may not deliver. The ACL alone is tried here: no CRL lists an open claim."""
     here = place.folder / "kiosk-1"
