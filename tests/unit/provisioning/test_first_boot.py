@@ -44,7 +44,7 @@ def test_staff_compare_six_words_and_the_kiosk_is_in_service(place):
         assert key.stat().st_mode & 0o077 == 0
 
 
-def test_a_card_that_is_older_than_the_orders_key_still_enrols_and_the_kiosk_believes_the_new_key(place):
+def test_a_card_that_is_older_than_the_orders_key_still_enrols_and_orders_by_the_new_key_are_believed(place):
     here = place.switch_on("kiosk-1")
     place.copy("broker", "acl")
     for _step in range(3):
@@ -55,8 +55,7 @@ def test_a_card_that_is_older_than_the_orders_key_still_enrols_and_the_kiosk_bel
         courier.wait_for("connected", receive_maximum=100, timeout=PATIENCE_S)
         assert (here / "shared" / "bundle.cose").read_bytes() == place.state().bundle
         place.ok("order", "kiosk-1", "--set", "delivery.window=8", *place.office, "--yes")
-        for program in (kiosk, courier):
-            program.wait_for("orders_in_force", timeout=PATIENCE_S)
+        courier.wait_for("orders_in_force", timeout=PATIENCE_S)  # by the new key, which its card does not name
 
 
 def test_the_answer_that_did_not_reach_the_kiosk_is_given_when_it_asks_again(place):
