@@ -67,13 +67,14 @@ from edge_agent.wire import status
 from edge_agent.wire.orders import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
 
     from edge_agent.config import KioskSettings
     from edge_agent.hardware.parts import Parts
     from edge_agent.ports import Clock, Display, Presenter, Watchdog
     from edge_agent.reporting import Queued
+    from edge_agent.screen.screen import Screen
     from edge_agent.session.commands import Command
     from edge_agent.session.events import Event
     from edge_agent.session.notice import Notice
@@ -388,7 +389,7 @@ def check_screen(screen: config.Screen) -> None:
     check_place(Path(screen.url_file))
 
 
-def _open_display(settings: KioskSettings, clock: Clock, reporter: Reporter) -> Display | None:
+def _open_display(settings: KioskSettings, clock: Clock, notices: Callable[[], Mapping[str, Notice]]) -> Screen | None:
     """Serve the page, if settings name one; its libraries are loaded only then."""
     if settings.screen is None:
         return None
@@ -399,7 +400,7 @@ def _open_display(settings: KioskSettings, clock: Clock, reporter: Reporter) -> 
         clock,
         Path(settings.screen.url_file),
         settings.screen.port,
-        lambda: {language: reporter.notice(language) for language in settings.consent.languages},
+        notices,
         (GUIDE.x, GUIDE.y, GUIDE.w, GUIDE.h),
     )
 
@@ -419,7 +420,16 @@ def check_informs(settings: KioskSettings) -> None:
 
 def _enrol(settings: KioskSettings, stopping: threading.Event) -> bool:
     """Begin with enrolment where there is no signing key yet; say whether there is one now."""
-    return not kiosk_side.needed(settings) or kiosk_side.FirstBoot(settings).run(SystemdWatchdog(), stopping.wait)
+    if not kiosk_side.needed(settings):
+        return True
+    words = _notices(settings)
+    screen = _open_display(settings, SystemClock(), lambda: words)
+    try:
+        show = None if screen is None else screen.wait_for_staff
+        return kiosk_side.FirstBoot(settings, show).run(SystemdWatchdog(), stopping.wait)
+    finally:
+        if screen is not None:
+            screen.close()
 
 
 def _end_by_signals(stopping: threading.Event, *acts: Callable[[], None]) -> None:
@@ -461,7 +471,7 @@ def _serve(settings: KioskSettings, trust: TrustFile, orders: StandingOrders, st
     try:
         parts = open_parts(settings)
         reporter = Reporter(settings, clock, signer, trust, outbox)
-        display = _open_display(settings, clock, reporter)
+        display = _open_display(settings, clock, lambda: reporter.notices)
         shown = () if display is None else (display,)
         parts = replace(parts, presenters=(*parts.presenters, *shown))
         darkroom = Darkroom(clock, parts.open_camera, lambda: _open_finder(settings), shown)

@@ -101,10 +101,6 @@ class Reporter:
         """The words in force, by language, in the order in which the languages are offered."""
         return self._notices
 
-    def notice(self, language: str) -> Notice:
-        """Give the words of a language, as they are said in this session."""
-        return self._notices[language]
-
     def queue(self, consent: Consent, portrait: Portrait, detector: Detector) -> Queued:
         """Seal one report and put it into the outbox; when this returns, it is on the disk.
 

@@ -29,8 +29,10 @@ def needed(settings: KioskSettings) -> bool:
 class FirstBoot:
     """Makes the signing key, shows six words, waits for staff, installs what they approved."""
 
-    def __init__(self, settings: KioskSettings) -> None:
+    def __init__(self, settings: KioskSettings, show: Callable[[str], None] | None = None) -> None:
+        """`show` puts the words before people: "" as long as there are none."""
         self._settings = settings
+        self._show = show
         self._mailbox = Mailbox(Path(settings.shared))
         self._key_file = Path(settings.signing_key)
         self._key = certificates.new_key(certificates.next_to(self._key_file))
@@ -47,6 +49,8 @@ class FirstBoot:
         """Go on until enrolled, or until `wait` (seconds) says that we are to stop; say which. Raises LocalError."""
         watchdog.ready()
         emit("enrolling", program="kiosk", kiosk=self._settings.kiosk)
+        if self._show is not None:
+            self._show(self._shown)
         while not self._step():
             watchdog.beat(f"six words: {self._shown}" if self._shown else "waiting for the courier's request")
             if wait(_LOOK_EVERY_S):
@@ -64,6 +68,8 @@ class FirstBoot:
         if words != self._shown:
             self._shown = words
             self._mailbox.show(words)
+            if self._show is not None:
+                self._show(words)
             emit("six_words", words=words)
         reply = look(self._mailbox.reply)
         return reply is not None and self._take(reply, request)

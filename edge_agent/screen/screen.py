@@ -15,7 +15,7 @@ from PIL import Image
 from edge_agent.screen.address import open_door
 from edge_agent.screen.board import Board, Kind, Picture
 from edge_agent.screen.server import SILENT_S, Server
-from edge_agent.screen.view import view
+from edge_agent.screen.view import view, waiting
 from edge_agent.session.table import SEEING
 
 if TYPE_CHECKING:
@@ -77,6 +77,10 @@ class Screen:
             squares=_squares(scene.receipt_code) if scene.receipt_code else (),
         )
         self._board.show(msgspec.json.encode(shown), scene.hold)
+
+    def wait_for_staff(self, words: str) -> None:
+        """Before enrolment, show the six words to compare; as long as there are none, that no picture is taken yet."""
+        self._board.show(msgspec.json.encode(waiting(words, self._notices(), oval=self._oval)), 0.0)
 
     def close(self) -> None:
         """End the page. Calling it twice is fine."""

@@ -31,6 +31,7 @@ _SENTENCE: Final = re.compile(
     re.DOTALL,
 )
 
+_NEW: Final = "enrolling"  # the code of a kiosk that can't take a report because it is not in service yet
 _DARK: Final = frozenset({Stage.REST, Stage.FRAMING, Stage.CHOOSING, Stage.REVIEW})
 _WINDOW: Final = frozenset(
     {Stage.REST, Stage.NOTHING_KEPT, Stage.TAKEN_BACK, Stage.CANNOT}
@@ -165,6 +166,17 @@ def view(
         code_squares=tuple(squares) if scene.receipt_code else (),
         lost=tuple(_in(notice, "screen.lost") for notice in heard),
     )
+
+
+def waiting(words: str, notices: Notices, *, oval: Outline) -> View:
+    """Lay out what is there before the kiosk is enrolled: the six words for staff, once there are any."""
+    resting = view(
+        Scene(stage=Stage.REST, language=None, choices=(), lit=0, code=_NEW), Say.NOTHING, notices, oval=oval
+    )
+    if not words:
+        return resting
+    told = (_said(notice.text("screen.six_words"), notice) for notice in notices.values())
+    return msgspec.structs.replace(resting, said=(*told, Said(Words("en", "ltr", words), None)))
 
 
 def _statement(scene: Scene, notice: Notice) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ _SCENES: Final = (
     *("rest", "language", "who", "permission", "framing", "taking", "choosing_several", "choosing_none"),
     *("review", "sealing", "done", "taken_back", "cannot"),
 )
-_SCREEN: Final = ("camera_on", "camera_off", "way", "mirror", "faces", "portrait", "code", "lost")
+_SCREEN: Final = ("camera_on", "camera_off", "way", "mirror", "faces", "portrait", "code", "six_words", "lost")
 _KEYS: Final = frozenset(
     {
         *(f"language.{fact}" for fact in ("name", "direction", "reader")),

@@ -141,6 +141,10 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "screen.faces": "The picture that was taken",
         "screen.portrait": "The picture that would be sent",
         "screen.code": "Your code",
+        "screen.six_words": (
+            "This machine is not in service yet. Staff: compare these six words with those that the office sees. Take "
+            "it into service only when they are the same."
+        ),
         "screen.lost": "This machine does not answer just now. Please wait a moment, or ask somebody who works here.",
     }
 )

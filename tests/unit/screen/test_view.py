@@ -7,7 +7,7 @@ import re
 import msgspec
 import pytest
 
-from edge_agent.screen.view import view
+from edge_agent.screen.view import view, waiting
 from edge_agent.session.consent import Who
 from edge_agent.session.notice import NOTICE, Facts, load
 from edge_agent.session.scene import LANTERNS, Act, Say
@@ -103,3 +103,20 @@ def test_the_page_has_no_words_of_its_own():
 
 def test_a_view_is_one_line_of_json():
     assert b"\n" not in msgspec.json.encode(laid_out(Player().to(Stage.DONE), squares=["10", "01"]))
+
+
+SIX = "lantern river maple cabin orbit stone"
+
+
+def test_before_enrolment_the_six_words_stand_below_what_staff_do_with_them_in_every_language():
+    shown = waiting(SIX, WORDS, oval=OVAL)
+    wanted = "".join(notice.text("screen.six_words") for notice in WORDS.values()) + SIX
+    assert "".join(said(shown)).replace(" ", "") == wanted.replace(" ", "")
+    assert (shown.said[-1].large.lang, shown.said[-1].large.dir, shown.said[-1].large.words) == ("en", "ltr", SIX)
+    assert (shown.options, shown.seeing, shown.window) == ((), False, "dark")
+
+
+def test_as_long_as_there_are_no_six_words_it_is_said_that_no_picture_can_be_taken():
+    shown = waiting("", WORDS, oval=OVAL)
+    wanted = "".join(notice.text("scene.cannot") for notice in WORDS.values())
+    assert "".join(said(shown)).replace(" ", "") == wanted.replace(" ", "")
