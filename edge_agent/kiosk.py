@@ -422,8 +422,7 @@ def _enrol(settings: KioskSettings, stopping: threading.Event) -> bool:
     """Begin with enrolment where there is no signing key yet; say whether there is one now."""
     if not kiosk_side.needed(settings):
         return True
-    words = _notices(settings)
-    screen = _open_display(settings, SystemClock(), lambda: words)
+    screen = _open_display(settings, SystemClock(), lambda: _notices(settings))
     try:
         show = None if screen is None else screen.wait_for_staff
         return kiosk_side.FirstBoot(settings, show).run(SystemdWatchdog(), stopping.wait)
