@@ -277,14 +277,18 @@ async function watch(mine) {
     const answer = await fetch(`picture/${mine}/${number}`).catch(() => null);
     if (answer === null || !(answer.ok || answer.status === 204)) return;
     const news = Number(answer.headers.get("Picture-Number"));
-    if (answer.status === 200) await draw(await answer.blob(), answer.headers.get("Picture-Kind"));
+    if (answer.status === 200) await draw(await answer.blob(), answer.headers.get("Picture-Kind"), mine);
     else if (news !== number) forget();
     number = news;
   }
 }
 
-async function draw(blob, kind) {
+async function draw(blob, kind, mine) {
   const picture = await createImageBitmap(blob);
+  if (seat !== mine) {
+    picture.close(); // the kiosk went while it was being read: it is nobody's any more
+    return;
+  }
   held?.picture.close();
   held = { kind, picture };
   paint();

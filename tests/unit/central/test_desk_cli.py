@@ -368,7 +368,8 @@ def test_a_key_is_made_from_a_passphrase_that_is_typed_twice_and_not_shown(tmp_p
     assert result.exit_code == 0
     assert PASSPHRASE not in result.output
     made = keyfile.read(path, PASSPHRASE)
-    assert keyfile.public_path(path).read_text(encoding="utf-8").split() == [made.public_key.raw.hex(), "Amina"]
+    keys = f"{made.public_key.raw.hex()}:{keyfile.withdrawal_signer(made).public_key.hex()}"
+    assert keyfile.public_path(path).read_text(encoding="utf-8").split() == [keys, "Amina"]
     assert made.public_key.kid.hex() in result.stdout
 
 

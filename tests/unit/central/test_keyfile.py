@@ -81,11 +81,12 @@ def test_the_same_key_never_makes_the_same_file_twice(key, protected):
     assert all(other[field] != json.loads(protected)[field] for field in ("salt", "nonce", "sealed"))
 
 
-def test_a_key_file_is_for_its_owner_alone_and_its_public_half_names_the_key(key, tmp_path):
+def test_a_key_file_is_for_its_owner_alone_and_its_public_half_names_the_keys(key, tmp_path):
     path = tmp_path / "amina.key"
     keyfile.write(path, key, "Amina", PASSPHRASE)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert keyfile.public_path(path).read_text(encoding="utf-8") == f"{key.public_key.raw.hex()} Amina\n"
+    withdrawals = keyfile.withdrawal_signer(key).public_key.hex()
+    assert keyfile.public_path(path).read_text(encoding="utf-8") == f"{key.public_key.raw.hex()}:{withdrawals} Amina\n"
     assert sorted(found.name for found in tmp_path.iterdir()) == ["amina.key", "amina.key.pub"]
     assert keyfile.read(path, PASSPHRASE) == key
 
