@@ -156,10 +156,11 @@ class Darkroom:
         return best
 
     def _merit(self, frame: Frame) -> float:
-        height, width = frame.large.shape[:2]
-        scale = width / frame.small.shape[1]
-        seen = Box(0, 0, width, height) if self._last is None else self._last.scaled(scale, scale)
-        return measure(frame.large, seen, ()).merit
+        height, width = frame.small.shape[:2]
+        if self._last is None:
+            return measure(frame.small, Box(0, 0, width, height), ()).merit
+        scale = frame.large.shape[1] / width
+        return measure(frame.large, self._last.scaled(scale, scale), ()).merit
 
     def cut(self, chosen: Face | Literal[Act.OVAL]) -> None:
         """Cut out the chosen face alone, or the guide oval; then let go of the frame. Raises CameraError."""
