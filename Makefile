@@ -13,7 +13,7 @@ DEVICE := --python-platform aarch64-manylinux_2_28 --python-version 3.13
 
 HTMX := provisioning/console/static/vendor/htmx.min.js
 
-.PHONY: help demo test virtual virtual-test cluster-test gallery check bench models console fuzz words voices sbom vectors lock clean
+.PHONY: help demo test virtual virtual-test cluster-test screen-test gallery check bench models console fuzz words voices sbom vectors lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,10 +24,10 @@ demo: .venv/ready models  ## one report, end to end, on real parts (PHOTO=path.j
 
 test: .venv/ready models node_modules console  ## all tests that need no cluster and no virtual kiosk
 	@$(NEED) mosquitto strace espeak-ng aplay:alsa-utils shellcheck rauc mksquashfs:squashfs-tools mmdebstrap systemd-analyze:systemd systemd-nspawn:systemd-container pg_ctlcluster:postgresql $(BROWSER)
-	@$(V)/pytest -n 2 --dist loadfile --ignore=tests/cluster --ignore=tests/virtual $(ARGS)
+	@$(V)/pytest -n 2 --dist loadfile --ignore=tests/cluster --ignore=tests/virtual --ignore=tests/screen $(ARGS)
 
 VIRTUAL := mosquitto qemu-system-aarch64:qemu-system-arm qemu-aarch64-static:qemu-user-static mmdebstrap arch-test \
-  fdtput:device-tree-compiler depmod:kmod mke2fs:e2fsprogs swig aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \
+  fdtput:device-tree-compiler depmod:kmod mke2fs:e2fsprogs mkfs.vfat:dosfstools mcopy:mtools swig aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \
   /usr/aarch64-linux-gnu/include/stdlib.h:libc6-dev-arm64-cross
 virtual: .venv/ready models  ## builds the virtual kiosk, boots it, and lets you press its button (ARGS=--build to only build)
 	@$(NEED) $(VIRTUAL)
@@ -41,6 +41,10 @@ cluster-test: .venv/ready models  ## a RabbitMQ cluster of three loses its leade
 	@$(NEED) mmdebstrap unshare:util-linux pg_ctlcluster:postgresql
 	@$(V)/pytest -n 0 tests/cluster $(ARGS)
 
+screen-test: .venv/ready models  ## the screen's unit with Debian's own browser, in a container (takes root; downloads a gigabyte)
+	@$(NEED) mmdebstrap systemd-nspawn:systemd-container
+	@$(V)/pytest -n 0 tests/screen $(ARGS)
+
 gallery: .venv/ready models node_modules  ## the README's pictures of the screen, taken by the tests
 	@$(NEED) mosquitto $(BROWSER)
 	@$(V)/pytest -q -n 2 tests/browser/screen/test_walk.py
@@ -52,10 +56,11 @@ check: .venv/ready  ## lint, types, import contracts, words that are missing
 	@$(V)/mypy
 	@$(V)/lint-imports
 	@$(V)/python -m edge_agent.session.languages --check
+	@$(V)/python -m provisioning.languages --check
 
-bench: .venv/ready models console .venv-bench/ready  ## the promises as figures, measured side by side in one run
-	@$(NEED) mosquitto pg_ctlcluster:postgresql $(BROWSER)
-	@$(V)/python -m tests.bench
+bench: .venv/ready models console .venv-bench/ready  ## the promises as figures, measured side by side in one run (ARGS="cluster postgres" for some)
+	@$(NEED) mosquitto pg_ctlcluster:postgresql mmdebstrap unshare:util-linux $(BROWSER)
+	@$(V)/python -m tests.bench $(ARGS)
 
 fuzz: .venv/ready .venv-fuzz/ready  ## a bounded coverage-guided run over the decoders (SECONDS=60)
 	@.venv-fuzz/bin/python -m tests.fuzz $(or $(SECONDS),60)
@@ -67,6 +72,7 @@ models/files/ready: models/manifest.toml models/requirements.txt models/fetch.py
 
 words: .venv/ready  ## take up changed words in every language's catalogue, and name what is missing
 	@$(V)/python -m edge_agent.session.languages
+	@$(V)/python -m provisioning.languages
 
 console: $(HTMX)  ## the one script of the staff's console, out of its pinned package
 $(HTMX): provisioning/console/node_modules/.package-lock.json provisioning/console/vendored.py

@@ -63,14 +63,14 @@ def load(files: TrustFiles, floor: Floor = Floor()) -> Trust:
     one that can't be believed.
     """
     root = read_root(files.root)
-    bundle = bundles.trust(_read(files.bundle), root, at_least=floor.bundle)
-    return Trust(bundle, registries.trust(_read(files.registry), bundle, at_least=floor.registry))
+    bundle = bundles.trust(read(files.bundle), root, at_least=floor.bundle)
+    return Trust(bundle, registries.trust(read(files.registry), bundle, at_least=floor.registry))
 
 
 def read_root(path: Path) -> bytes:
     """Read the root's public key. Raises SettingsError."""
     try:
-        point = bytes.fromhex(_read(path).decode("ascii").strip())
+        point = bytes.fromhex(read(path).decode("ascii").strip())
     except ValueError as fault:
         raise _no_root(path) from fault
     if len(point) != POINT_BYTES:
@@ -85,7 +85,8 @@ def _no_root(path: Path) -> SettingsError:
     )
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
+    """Read one of the files. Raises SettingsError."""
     try:
         return path.read_bytes()
     except OSError as fault:

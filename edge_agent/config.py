@@ -12,7 +12,7 @@ import msgspec
 
 from edge_agent.errors import SettingsError
 from edge_agent.settings import Settings, read, setting
-from edge_agent.wire import sealing, topics
+from edge_agent.wire import fields, topics
 
 _MANIFEST: Final = Path(__file__).parent.parent / "models" / "manifest.toml"
 _MIB: Final = 1024 * 1024
@@ -156,6 +156,7 @@ class KioskSettings(Settings, frozen=True, kw_only=True):
     kiosk: Id
     shared: Annotated[str, setting("The mount where kiosk and courier meet: the outbox, health, orders")]
     signing_key: Annotated[str, setting("File with the signing key, PEM; readable by the kiosk process alone")]
+    word: Annotated[str | None, setting("Folder in memory for what a start says anew, to spare the card")] = None
     card: Annotated[str, setting("Folder with the card's claim, until this kiosk is enrolled")] = "courier"
     site: Site
     trust: Trust
@@ -203,7 +204,7 @@ class KioskSettings(Settings, frozen=True, kw_only=True):
     @property
     def health_file(self) -> Path:
         """The kiosk's signed word about itself, on its way out."""
-        return Path(self.shared) / "health.cose"
+        return Path(self.word or self.shared) / "health.cose"
 
 
 def load(path: Path) -> KioskSettings:
@@ -215,7 +216,7 @@ def load(path: Path) -> KioskSettings:
             f"{path}: hardware.kind is 'simulated' without a table [hardware.simulated]",
             next_step="Name the photographs and the script there, or set kind to 'raspberry-pi'.",
         )
-    if plain.outbox.max_bytes < sealing.MAX_RECORD_BYTES:
+    if plain.outbox.max_bytes < fields.MAX_RECORD_BYTES:
         raise SettingsError(f"{path}: outbox.max_bytes has no room for one record")
 
     def at(name: str) -> str:
@@ -235,6 +236,7 @@ def load(path: Path) -> KioskSettings:
         voice=None if voice is None else msgspec.structs.replace(voice, folder=at(voice.folder)),
         shared=at(plain.shared),
         signing_key=at(plain.signing_key),
+        word=None if plain.word is None else at(plain.word),
         card=at(plain.card),
         trust=msgspec.structs.replace(plain.trust, root=at(plain.trust.root), bundle=at(plain.trust.bundle)),
         broker=msgspec.structs.replace(

@@ -8,6 +8,7 @@ so at rest instead of failing in somebody's session.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from math import hypot
 from typing import TYPE_CHECKING, Final, Literal
@@ -21,7 +22,7 @@ from edge_agent.vision.framing import Framing
 from edge_agent.vision.measures import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from edge_agent.ports import Camera, Clock, Frame, Mirror, Rgb
     from edge_agent.vision import face as vision_face
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 FRAME_TIMEOUT_S: Final = 5.0
 BURST: Final = 3  # frames, of which the best is the picture: some tenths of a second
 _TRY_AGAIN_S: Final = 10.0
+_FIRST_PAUSE_S: Final = 60.0  # after a camera failed: nobody is asked for a consent that may be in vain
+_LONGEST_PAUSE_S: Final = 3600.0
 _GREEN: Final = 1  # carries most of the luma
 
 
@@ -60,6 +63,7 @@ class Darkroom:
         self._finder: Finder | None = None
         self._fault: HardwareError | None = None
         self._again_at = 0.0
+        self._pause_s = _FIRST_PAUSE_S
         self._framing: Framing | None = None
         self._last: Box | None = None
         self._frame: Frame | None = None
@@ -95,26 +99,29 @@ class Darkroom:
             raise
 
     def start(self) -> None:
-        """Open the shutter. Raises CameraError."""
+        """Open the shutter. Raises CameraError; the camera is let go of then."""
         self._framing = Framing(self.finder)
         self._last = None
-        self._opened().start()
+        camera = self._opened()
+        with self._let_go_at_a_fault():
+            camera.start()
 
     def stop(self) -> None:
-        """Shut the shutter and forget the last frames."""
+        """Shut the shutter and forget the last frames. Raises CameraError; the camera is let go of then."""
         self._framing = None
         for mirror in self._mirrors:
             mirror.shut()
-        if self._camera is not None:
-            self._camera.stop()
         if self._finder is not None:
             self._finder.forget()
+        if self._camera is not None:
+            with self._let_go_at_a_fault():  # it may still be running then, and must not
+                self._camera.stop()
 
     def look(self) -> View:
         """Take a frame, judge it for guidance, and forget it. Raises CameraError."""
         if self._framing is None:
             raise CameraError("the camera is off")
-        frame = self._opened().capture(FRAME_TIMEOUT_S)
+        frame = self._next_frame()
         width = frame.small.shape[1]
         faces = self._framing.find(frame.small)
         light = float(frame.small[..., _GREEN].mean()) / 255
@@ -148,7 +155,7 @@ class Darkroom:
         frames: list[Frame] = []
         try:
             for _ in range(BURST):
-                frames.append(self._opened().capture(FRAME_TIMEOUT_S))  # noqa: PERF401 - those that came are wiped
+                frames.append(self._next_frame())  # noqa: PERF401 - those that came are wiped
             best = frames.pop(max(range(BURST), key=lambda number: self._merit(frames[number])))
         finally:
             for frame in frames:
@@ -193,6 +200,27 @@ class Darkroom:
         self.drop()
         if self._camera is not None:
             self._camera.close()
+
+    def _next_frame(self) -> Frame:
+        camera = self._opened()
+        with self._let_go_at_a_fault():
+            frame = camera.capture(FRAME_TIMEOUT_S)
+        self._pause_s = _FIRST_PAUSE_S
+        return frame
+
+    @contextlib.contextmanager
+    def _let_go_at_a_fault(self) -> Iterator[None]:
+        """Let go of a camera that does not do what it is told: it is opened anew after ever longer pauses."""
+        try:
+            yield
+        except CameraError as fault:
+            self._fault, self._again_at = fault, self._clock.monotonic() + self._pause_s
+            self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+            camera, self._camera = self._camera, None
+            if camera is not None:
+                with contextlib.suppress(CameraError):
+                    camera.close()
+            raise
 
     def _opened(self) -> Camera:
         if self._camera is None:

@@ -18,6 +18,7 @@ _LONGEST_WAIT_S: Final = 3600.0
 _FIRST_BACKOFF_S: Final = 1.0
 _LONGEST_BACKOFF_S: Final = 300.0
 _MOST_UNRECEIPTED: Final = 500  # sent and not answered; past it we wait for the intake instead of flooding the broker
+_AT_ONCE: Final = 4  # a quarter of the window: each reading of the outbox has a price, whatever it reads
 _SUCCESS: Final = 0x00
 
 
@@ -32,6 +33,7 @@ class Pace:
 
 @dataclass(slots=True)
 class _Sent:
+    first_at: float | None = None  # in this run
     attempts: int = 0
     on_the_wire: bool = False
     due_at: float = 0.0
@@ -73,8 +75,8 @@ class Delivery:
 
     def due(self, waiting: Iterable[bytes], now: float) -> list[bytes]:
         """Choose from the waiting records (oldest first) those to publish now; they count as on the wire."""
-        free = self._window - self.on_the_wire
-        if free <= 0 or now < self._hold_until:
+        free = self._free()
+        if not free or now < self._hold_until:
             return []
         if self._next_due_again() > now:  # nothing is due again, so only what is new can be
             waiting = (record_id for record_id in waiting if record_id not in self._records)
@@ -85,7 +87,7 @@ class Delivery:
             if record is None:
                 if unreceipted >= _MOST_UNRECEIPTED:
                     break
-                record = self._records[record_id] = _Sent()
+                record = self._records[record_id] = _Sent(now)
                 unreceipted += 1
             if record.on_the_wire or record.due_at > now:
                 continue
@@ -125,6 +127,11 @@ class Delivery:
             self.on_the_wire -= record.on_the_wire
             self._refused -= record.refused
 
+    def ms_since_sent(self, record_id: bytes, now: float) -> float | None:
+        """Say how long ago a record was first sent, in milliseconds; None when that was in an earlier run."""
+        record = self._records.get(record_id)
+        return None if record is None or record.first_at is None else round((now - record.first_at) * 1000, 1)
+
     def quarantined(self, record_id: bytes, now: float) -> None:
         """Keep a record that the intake could not verify, and try it again rarely: its registry may be behind."""
         record = self._records.setdefault(record_id, _Sent())
@@ -136,9 +143,14 @@ class Delivery:
 
     def next_due(self, now: float) -> float | None:
         """Say in how many seconds something may be due; None when nothing waits for the clock."""
-        if self._window <= self.on_the_wire or not (at := self._next_due_again()) < inf:
+        if not self._free() or not (at := self._next_due_again()) < inf:
             return None
         return max(0.0, at - now, self._hold_until - now)
+
+    def _free(self) -> int:
+        """Count the free places in the window; none until it is worth while to fill them."""
+        free = self._window - self.on_the_wire
+        return free if free > 0 and free >= self._window // _AT_ONCE else 0
 
     def _put_off(self, record_id: bytes, record: _Sent, due_at: float) -> None:
         record.due_at = due_at

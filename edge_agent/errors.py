@@ -8,7 +8,12 @@ somebody else.
 
 from __future__ import annotations
 
-from typing import ClassVar
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 
 class HomewardError(Exception):
@@ -26,6 +31,16 @@ class HomewardError(Exception):
         return f"{self.what}\n  {self.next_step}" if self.next_step else self.what
 
 
+@contextmanager
+def errors_in_words() -> Generator[None]:
+    """End a command with an explanation and 1 when it meets one of our errors. Others are faults of ours and show."""
+    try:
+        yield
+    except HomewardError as fault:
+        sys.stderr.write(f"error: {fault.explain()}\n")
+        raise SystemExit(1) from None
+
+
 # -- This machine ------------------------------------------------------------------------------------------------------
 
 
@@ -39,6 +54,12 @@ class SettingsError(LocalError):
     """A settings file can't be used: missing, malformed, an unknown key, a value out of range."""
 
     code = "settings"
+
+
+class ClaimLeftError(LocalError):
+    """The card's claim, used up, can't be removed: its card is read-only, or broken."""
+
+    code = "claim-left"
 
 
 class ModelError(LocalError):

@@ -21,6 +21,15 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _MAX_BYTES: Final = 64 * 1024
 
 
+Stamp = tuple[int, int, int]
+
+
+def stamp(path: Path) -> Stamp:
+    """Tell one version of a file that is always replaced whole from the next. Raises OSError."""
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def read_private(path: Path) -> bytes:
     """Read a small secret file. Raises KeyFileError when it is missing, or when others than its owner may use it."""
     try:
@@ -52,9 +61,12 @@ def read_signer(path: Path) -> SoftwareSigner:
     return SoftwareSigner(key)
 
 
-def write_whole(path: Path, content: bytes, *, mode: int = OWNER_ONLY, replace: bool = False) -> None:
+def write_whole(
+    path: Path, content: bytes, *, mode: int = OWNER_ONLY, replace: bool = False, lasting: bool = True
+) -> None:
     """Write a file whole or not at all, with its mode from its first byte on.
 
+    Without `lasting` the disk may take it when it likes, and a power cut may take it away.
     Raises LocalError when it can't be written, or when it is there already and `replace` is false.
     """
     beside = path.with_name(f".{path.name}.new")
@@ -65,7 +77,8 @@ def write_whole(path: Path, content: bytes, *, mode: int = OWNER_ONLY, replace: 
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
+                if lasting:
+                    os.fsync(file.fileno())
             if replace:
                 beside.replace(path)
             else:

@@ -31,7 +31,8 @@ class HealthFile:
         """Sign and write `health`, whole or not at all, unless the last one says the same. Raises LocalError."""
         if self._said is not None and self._same(self._said, health):
             return
-        write_whole(self._path, status.sign_health(health, self._signer), mode=_FOR_THE_COURIER, replace=True)
+        signed = status.sign_health(health, self._signer)
+        write_whole(self._path, signed, mode=_FOR_THE_COURIER, replace=True, lasting=False)  # a start says it anew
         self._said = health
 
     @staticmethod

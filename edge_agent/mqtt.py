@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 
 from edge_agent.errors import BrokerError, SettingsError
 
-if TYPE_CHECKING:
-    from paho.mqtt.client import Client
-
 CONTENT_TYPE: Final = "application/cose"
 DEFAULT_RECEIVE_MAXIMUM: Final = 65_535  # MQTT 5, 3.2.2.3.3
 GRANTED_QOS_1: Final = 1  # MQTT 5, 3.9.3
+FAILURE: Final = 0x80  # MQTT 5, 2.4: from here on a reason code is a failure
 UNSUPPORTED_VERSION: Final = 0x84  # MQTT 5, 2.4: paho would try again for ever
 PACKET_TOO_LARGE: Final = 0x95
 
@@ -46,6 +46,15 @@ def tls_context(files: Credentials) -> ssl.SSLContext:
     return context
 
 
+def make_client(name: str, tls: ssl.SSLContext) -> Client:
+    """Make a client for one connection, under this client id. Nothing is sent again or held back behind our back."""
+    client = Client(CallbackAPIVersion.VERSION2, name, protocol=MQTTProtocolVersion.MQTTv5, reconnect_on_failure=False)
+    client.max_inflight_messages_set(0)  # no limit: whoever sends much keeps a window of their own
+    client.tls_set_context(tls)
+    client.on_socket_open = no_delay
+    return client
+
+
 def split_address(text: str) -> tuple[str, int]:
     """Split `host:port`, or `[address]:port` for IPv6. Raises SettingsError."""
     host, _, port = text.rpartition(":")
@@ -60,6 +69,19 @@ def properties(packet: int, **values: str | int) -> Properties:
     for name, value in values.items():
         setattr(made, name, value)
     return made
+
+
+class Packed(Properties):
+    """Properties that stay the same and are packed once: paho goes through all there are at each publish."""
+
+    _bytes: bytes
+
+    def __init__(self, packet: int, **values: str | int) -> None:
+        object.__setattr__(self, "_bytes", properties(packet, **values).pack())  # type: ignore[no-untyped-call]
+
+    def pack(self) -> bytes:  # type: ignore[explicit-override]
+        """Give the bytes as they go into the packet."""
+        return self._bytes
 
 
 def no_delay(_client: Client, _data: Any, sock: Any) -> None:

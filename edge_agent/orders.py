@@ -11,25 +11,39 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from edge_agent import authorities
 from edge_agent.errors import HomewardError, LocalError, SettingsError, WireError
 from edge_agent.events import emit
 from edge_agent.files import write_whole
 from edge_agent.wire import cose, orders
 from edge_agent.wire.documents import from_cbor
-from edge_agent.wire.orders import Mode, Orders
+from edge_agent.wire.orders import Mode, OrderedNotice, Orders
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography import x509
+
     from edge_agent.config import KioskSettings
     from edge_agent.trust import TrustFile
+    from edge_agent.wire.bundle import TrustedBundle
+
+    CheckNotice = Callable[[KioskSettings, TrustedBundle, OrderedNotice | None], None]
 
 _FILE: Final = "orders.cose"
 _FOR_THE_OTHER: Final = 0o640
 
 
 class StandingOrders:
-    """What the fleet ordered this kiosk. `beside` is a key file of ours: what is in force is kept in its folder."""
+    """What the fleet ordered this kiosk. `beside` is a key file of ours: what is in force is kept in its folder.
 
-    def __init__(self, settings: KioskSettings, trust: TrustFile, beside: Path) -> None:
+    `check_notice` is for whoever speaks with people: it refuses a notice that can't be told them here.
+    """
+
+    def __init__(
+        self, settings: KioskSettings, trust: TrustFile, beside: Path, check_notice: CheckNotice | None = None
+    ) -> None:
+        self._check_notice = check_notice
         self._settings = settings
         self._trust = trust
         self._arrived = Path(settings.shared) / _FILE
@@ -46,6 +60,21 @@ class StandingOrders:
     def mode(self) -> Mode:
         """Whether the kiosk is to serve people."""
         return self.in_force.mode if self.in_force else Mode.SERVE
+
+    @property
+    def notice(self) -> OrderedNotice | None:
+        """The words that take the notice's place; None for those that this kiosk came with."""
+        return self.in_force.notice if self.in_force else None
+
+    @property
+    def authorities(self) -> list[x509.Certificate]:
+        """The CAs that this kiosk is to trust, first the one that certifies: the card's, unless the orders name some.
+
+        Raises LocalError.
+        """
+        if self.in_force is None or self.in_force.authorities is None:
+            return authorities.read(Path(self._settings.broker.ca))
+        return authorities.parse(self.in_force.authorities)
 
     def applied(self, settings: KioskSettings) -> KioskSettings:
         """Give the settings as the orders change them. Raises SettingsError."""
@@ -77,7 +106,10 @@ class StandingOrders:
     def _take(self, data: bytes) -> bool:
         try:
             new = orders.trust(data, self._trust.current(), self._settings.address, newer_than=self.version)
-            with_changes(self._settings, new.settings)
+            changed = with_changes(self._settings, new.settings)
+            if self._check_notice is not None:
+                self._check_notice(changed, self._trust.current(), new.notice)
+            authorities.parse(new.authorities or ())
             self._take_bundle(new)
             write_whole(self._kept, data, replace=True)
         except HomewardError as fault:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from edge_agent.session.scene import Say, Scene
     from edge_agent.session.speech import Sentence
-    from edge_agent.wire.report import ClockQuality
+    from edge_agent.wire.fields import ClockQuality
 
     Rgb = npt.NDArray[np.uint8]
 
@@ -76,7 +76,7 @@ class Camera(Protocol):
         ...
 
     def stop(self) -> None:
-        """Stop taking frames and forget the last ones. Calling it twice is fine."""
+        """Stop taking frames and forget the last ones. Calling it twice is fine. Raises CameraError."""
         ...
 
     def close(self) -> None:

@@ -34,18 +34,28 @@ _SAMPLE_BYTES: Final = 2
 _SILENT: Final = 200  # of 32,767: what never passes it is nothing that anybody hears
 _LIST: Final = "words.json"
 _PROGRAM: Final = "espeak-ng"
-_WORDS_PER_MINUTE: Final = "135"
+_WORDS_PER_MINUTE: Final = {"zh": "200"}  # espeak-ng takes each of Chinese's syllables for a word
+_CALM: Final = "135"
+_SOFTLY: Final = "60"  # espeak-ng's own loudness (100 if not told) clips some sounds
+_LOUDNESS: Final = 10 ** (-21 / 20)  # of full scale, while something is said: alike in every language
+_PEAK: Final = 10 ** (-1 / 20)
+_MOMENT: Final = RATE_HZ // 40
+_QUIET: Final = 0.01  # of the loudest moment's power: a pause
 _PATIENCE_S: Final = 60.0
 _VOICES: Final = {"zh": "cmn", "en": "en-gb"}  # espeak-ng's names, where they are not the language's code
 _FORM: Final = f"{RATE_HZ} Hz, one channel, 16 bit"
 _AS_SOX: Final = f"Convert it: sox YOURS.wav -r {RATE_HZ} -c 1 -b 16 THIS.wav"
 
 
+_Hash = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?$")]
+
+
 class _Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which words a file says, and the SHA-256 of what the machine made of them ("" when a person recorded it)."""
+    """Which words a file says, and the SHA-256 of what the machine made of them, or of a person's recording of them."""
 
     words: str
-    made: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?$")]
+    made: _Hash
+    recorded: _Hash = ""
 
 
 class Recordings:
@@ -95,7 +105,9 @@ class Recordings:
     def make(self, sentences: Iterable[Sentence]) -> Iterator[VoiceError]:
         """Let espeak-ng say what is missing, and say anew what has other words now; give what a person must do.
 
-        A recording of a person is kept as it is: a new one is taken to say today's words, one of other words is told.
+        A person's recording is taken to say the words that are meant when it is first met here. When other words are
+        meant later, it is put aside under a name of its words, and comes back when they are meant again. One that was
+        never met while its words were meant is told: nobody knows which words it says.
         Raises VoiceError when espeak-ng is not there or can't speak a language.
         """
         said = self._read_list()
@@ -103,15 +115,24 @@ class Recordings:
             name, path = self._name(sentence), self.path(sentence)
             known = said.get(name)
             here = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
-            if here and known is not None and known.words == sentence.words:
+            if here and (known is None or known.words == sentence.words):
+                if known is None or here != known.made:
+                    said[name] = _Said(sentence.words, "", here)
                 continue
-            if here and known is None:
-                said[name] = _Said(sentence.words, "")
-            elif here and known is not None and here != known.made:
-                recorded = f"{path} is somebody's recording of other words than are meant now: {sentence.words}"
+            if here and known is not None and here not in {known.made, known.recorded}:
+                recorded = f"{path} is somebody's recording, and not of the words that are meant now: {sentence.words}"
                 yield VoiceError(
                     recorded, next_step="Record it anew, or delete it and run `homeward-kiosk voices` again."
                 )
+                continue
+            if here and known is not None and here == known.recorded != known.made:
+                path.rename(_aside(path, known.words))
+            waiting = _aside(path, sentence.words)
+            if waiting.exists():
+                said[name] = _Said(sentence.words, "", hashlib.sha256(waiting.read_bytes()).hexdigest())
+                path.unlink(missing_ok=True)
+                self._write_list(said)
+                waiting.rename(path)
             else:
                 content = _spoken(sentence)
                 said[name] = _Said(sentence.words, hashlib.sha256(content).hexdigest())
@@ -142,11 +163,17 @@ class Recordings:
             ) from fault
 
 
+def _aside(path: Path, words: str) -> Path:
+    """Where a person's recording of these words waits until they are meant again."""
+    return path.with_name(f"{path.stem}.{hashlib.sha256(words.encode()).hexdigest()[:16]}.wav")
+
+
 def _spoken(sentence: Sentence) -> bytes:
     """Let espeak-ng say a sentence; return the WAV file."""
     latin = len(sentence.words) == 1 and sentence.words.isalpha()  # a symbol of the code: not every voice knows it
     voice = _VOICES["en"] if latin else _VOICES.get(sentence.language, sentence.language)
-    command = [_PROGRAM, "-v", voice, "-s", _WORDS_PER_MINUTE, "--stdin", "--stdout"]
+    pace = _WORDS_PER_MINUTE.get(sentence.language, _CALM)
+    command = [_PROGRAM, "-v", voice, "-s", pace, "-a", _SOFTLY, "--stdin", "--stdout"]
     try:
         done = subprocess.run(
             command, input=sentence.words.encode(), capture_output=True, check=False, timeout=_PATIENCE_S
@@ -160,14 +187,27 @@ def _spoken(sentence: Sentence) -> bytes:
             f"{_PROGRAM} can't speak {sentence.language!r}: {done.stderr.decode(errors='replace').strip()[:200]}",
             next_step="Record this language's sentences.",
         )
-    return _with_its_length(done.stdout)
+    return wav(_leveled(_samples(done.stdout)))
 
 
-def _with_its_length(streamed: bytes) -> bytes:
-    """Give a WAV that was written into a pipe the lengths that its head could not know."""
+def _samples(streamed: bytes) -> Samples:
+    """Take the samples out of a WAV that was written into a pipe, whose head could not know their number."""
     start = streamed.index(b"data") + 8
     content = streamed[start:]
-    return wav(np.frombuffer(content[: len(content) // _SAMPLE_BYTES * _SAMPLE_BYTES], dtype="<i2"))
+    return np.frombuffer(content[: len(content) // _SAMPLE_BYTES * _SAMPLE_BYTES], dtype="<i2")
+
+
+def _leveled(samples: Samples) -> Samples:
+    """Give samples the loudness that all have, so that no language is harder to hear than another; nothing clips."""
+    full = np.iinfo(np.int16).max
+    whole = samples / full
+    power = np.square(whole[: whole.size // _MOMENT * _MOMENT].reshape(-1, _MOMENT)).mean(axis=1)
+    if not power.size or not power.max():
+        return samples  # nothing is said: whoever checks the file says so
+    loud = float(np.sqrt(power[power > power.max() * _QUIET].mean()))
+    gain = min(_LOUDNESS / loud, _PEAK / float(np.abs(whole).max()))
+    leveled: Samples = np.rint(whole * gain * full).astype(np.int16)
+    return leveled
 
 
 def wav(samples: Samples) -> bytes:

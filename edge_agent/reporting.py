@@ -13,20 +13,22 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.errors import NotWaitingError, SettingsError
+from edge_agent.outbox import Link, State
 from edge_agent.session import notice
 from edge_agent.session.consent import Party, Purpose, Who
 from edge_agent.wire import consent as record
 from edge_agent.wire import receipt_code, report, sealing, withdrawal
 from edge_agent.wire.documents import to_cbor
+from edge_agent.wire.fields import HASH_BYTES, ID_BYTES, ClockQuality
 from edge_agent.wire.keys import kid
-from edge_agent.wire.report import ClockQuality
 from edge_agent.wire.topics import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge_agent.config import KioskSettings
-    from edge_agent.outbox import Entry, Link, Outbox
+    from edge_agent.outbox import Entry, Outbox
     from edge_agent.ports import Clock, Now
     from edge_agent.session.consent import Answer, Consent
     from edge_agent.session.notice import Notice
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from edge_agent.vision.finder import Detector
     from edge_agent.wire.bundle import TrustedBundle
     from edge_agent.wire.keys import Signer
+    from edge_agent.wire.orders import OrderedNotice
 
 _PURPOSE: Final = {
     Purpose.TRACING: record.Purpose.TRACING,
@@ -67,13 +70,23 @@ class Queued:
 class Reporter:
     """Seals reports for one kiosk."""
 
-    def __init__(self, settings: KioskSettings, clock: Clock, signer: Signer, trust: TrustFile, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        settings: KioskSettings,
+        clock: Clock,
+        signer: Signer,
+        trust: TrustFile,
+        outbox: Outbox,
+        ordered: OrderedNotice | None = None,
+    ) -> None:
         self._settings = settings
+        self._ordered = ordered
         self._clock = clock
         self._signer = signer
         self._trust = trust
         self._outbox = outbox
         self._bundle = trust.current()
+        self._rehearsed = b""
         self._notices = self._load_notices()
 
     @property
@@ -82,9 +95,9 @@ class Reporter:
         return self._bundle
 
     def check(self) -> None:
-        """Take up what is in force now, between two sessions, and make sure that a report could be queued.
+        """Take up what is in force now, between two sessions, and make sure that a report could be sealed and queued.
 
-        Raises OutboxFullError, ExpiredError, and what reading the bundle raises.
+        Raises OutboxFullError, ExpiredError, WireError, and what reading the bundle raises.
         """
         bundle = self._trust.current()
         if bundle.sha256 != self._bundle.sha256:
@@ -93,7 +106,7 @@ class Reporter:
         now = self._clock.now()
         if now.quality is not ClockQuality.UNSET:  # a clock that was never set can't say that anything has expired
             bundle.check_alive(now.utc)
-        self._withdraw()
+        self._rehearse()
         self._outbox.room()
 
     @property
@@ -124,25 +137,13 @@ class Reporter:
             receipt_code=code,
         )
         plain = to_cbor(content)
-        record_id = secrets.token_bytes(sealing.ID_BYTES)
+        record_id = secrets.token_bytes(ID_BYTES)
         seal_s = 0.0
 
         def seal(link: Link) -> bytes:
             nonlocal seal_s
             start = self._clock.monotonic()
-            claims = sealing.Claims(
-                kiosk=self._settings.kiosk,
-                issued_at=content.issued_at,
-                expires_at=content.expires_at,
-                record_id=record_id,
-                signer_kid=kid(self._signer.public_key),
-                seq=link.seq,
-                epoch=link.epoch,
-                previous=link.previous,
-                consent_hash=content.consent_hash,
-                topic=self._settings.address.topic(Channel.RECORDS),
-                bundle_hash=self._bundle.sha256,
-            )
+            claims = self._claims(record_id, link, content.issued_at, content.expires_at, content.consent_hash)
             sealed = sealing.seal(plain, claims, self._bundle.recipients, self._signer)
             seal_s = self._clock.monotonic() - start
             return sealed
@@ -155,18 +156,27 @@ class Reporter:
     def take_back(self, queued: Queued) -> None:
         """Take a report back: destroy what waits of it in the outbox, and put its withdrawal there.
 
-        Whatever was sent meanwhile is erased by whoever gets the withdrawal. Raises OutboxError; a withdrawal that
-        found no place is put there by `check`, as soon as it can be.
+        Whatever was sent meanwhile, and even has its receipt, is erased by whoever gets the withdrawal. Raises
+        OutboxError; a withdrawal that found no place is put there by the next `withdraw` that finds one.
         """
-        self._outbox.take_back(queued.entry.record_id)
-        self._withdraw()
+        if not self._outbox.take_back(queued.entry.record_id):
+            raise NotWaitingError(
+                "The report is not in the outbox any more: its bytes were damaged after it was put there.",
+                next_step="Withdraw it at a desk, by its receipt code: it may have been sent before.",
+            )
+        self.withdraw()
 
-    def _withdraw(self) -> None:
-        """Put a withdrawal into the outbox for each report that was taken back, unless there is one already."""
+    def withdraw(self) -> None:
+        """Put a withdrawal into the outbox for each report that was taken back, unless there is one already.
+
+        To be called between two sessions: a power cut may have come in between. Raises OutboxError.
+        """
         for entry in self._outbox.taken_back():
             # One withdrawal for one report, however often somebody tries: its id follows from the report's.
-            record_id = hashlib.sha256(_WITHDRAWAL_OF + entry.record_id).digest()[: sealing.ID_BYTES]
-            self._outbox.append(record_id, functools.partial(self._sign_withdrawal, entry, record_id))
+            record_id = hashlib.sha256(_WITHDRAWAL_OF + entry.record_id).digest()[:ID_BYTES]
+            said = self._outbox.append(record_id, functools.partial(self._sign_withdrawal, entry, record_id))
+            if said.state is State.RECEIPTED:  # and the power went before the courier could note what follows from it
+                self._outbox.withdrawn([entry.record_id])
 
     def _sign_withdrawal(self, entry: Entry, record_id: bytes, link: Link) -> bytes:
         now = self._clock.now()
@@ -183,6 +193,32 @@ class Reporter:
             ),
         )
         return withdrawal.sign(said, self._signer)
+
+    def _rehearse(self) -> None:
+        """Seal nothing at all, once for each bundle, and let go of it: nobody may agree to what can't be done then."""
+        if self._rehearsed == self._bundle.sha256:
+            return
+        link = Link(epoch=bytes(ID_BYTES), seq=1, previous=bytes(HASH_BYTES))
+        claims = self._claims(link.epoch, link, 0, 1, bytes(HASH_BYTES))
+        sealing.seal(b"", claims, self._bundle.recipients, self._signer)
+        self._rehearsed = self._bundle.sha256
+
+    def _claims(
+        self, record_id: bytes, link: Link, issued_at: int, expires_at: int, consent_hash: bytes
+    ) -> sealing.Claims:
+        return sealing.Claims(
+            kiosk=self._settings.kiosk,
+            issued_at=issued_at,
+            expires_at=expires_at,
+            record_id=record_id,
+            signer_kid=kid(self._signer.public_key),
+            seq=link.seq,
+            epoch=link.epoch,
+            previous=link.previous,
+            consent_hash=consent_hash,
+            topic=self._settings.address.topic(Channel.RECORDS),
+            bundle_hash=self._bundle.sha256,
+        )
 
     # -- The report's parts --------------------------------------------------------------------------------------------
 
@@ -235,9 +271,30 @@ class Reporter:
         return record.Notice(identifier=words.id, sha256=words.sha256)
 
     def _load_notices(self) -> dict[str, Notice]:
-        controller = self._bundle.content.controller
-        facts = notice.Facts(ngo=controller.name, telephone=controller.contact, days=self._settings.consent.days_kept)
-        return {language: notice.load(language, facts) for language in self._settings.consent.languages}
+        return notices(self._settings, self._bundle, self._ordered)
+
+
+def notices(settings: KioskSettings, bundle: TrustedBundle, ordered: OrderedNotice | None) -> dict[str, Notice]:
+    """Give the words that a kiosk says, by language; `ordered` takes the place of its notice. Raises SettingsError."""
+    facts = _facts(settings, bundle)
+    return {language: notice.load(language, facts, ordered) for language in settings.consent.languages}
+
+
+def check_ordered_notice(settings: KioskSettings, bundle: TrustedBundle, ordered: OrderedNotice | None) -> None:
+    """Raise SettingsError for an ordered notice that this kiosk can't tell people."""
+    if ordered is None:
+        return
+    if settings.printed_notice is not None and not settings.explains_itself:
+        raise SettingsError(
+            "Another notice was ordered, and this kiosk's is on paper.",
+            next_step="Print the new one, and name it in [printed_notice] on the card.",
+        )
+    notice.check_ordered(ordered, _facts(settings, bundle))
+
+
+def _facts(settings: KioskSettings, bundle: TrustedBundle) -> notice.Facts:
+    controller = bundle.content.controller
+    return notice.Facts(ngo=controller.name, telephone=controller.contact, days=settings.consent.days_kept)
 
 
 def _face(portrait: Portrait, detector: Detector) -> report.Face:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`(?: - at `\$\.?(?P<place>[^`]*)`)?")
+_MISSING: Final = re.compile(r"Object missing required field `(?P<key>[^`]*)`(?: - at `\$\.?(?P<place>[^`]*)`)?")
 _ELSEWHERE: Final = re.compile(r"(?P<what>.*?) - at `\$\.?(?P<place>[^`]*)`$")
 
 
@@ -61,6 +62,9 @@ def _explain(fault: str, kind: type[Settings], name: str) -> SettingsError:
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(known)}."
         return SettingsError(f"{name}: {_join(place, key)} is no setting", next_step=hint)
+    if missing := _MISSING.fullmatch(fault):
+        key = _join(missing["place"] or "", missing["key"])
+        return SettingsError(f"{name}: {key} is missing", next_step="Add it.")
     if elsewhere := _ELSEWHERE.fullmatch(fault):
         return SettingsError(f"{name}: {elsewhere['place']}: {elsewhere['what']}", next_step="Correct that value.")
     return SettingsError(f"{name}: {fault}", next_step="Correct that value.")

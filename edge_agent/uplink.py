@@ -10,10 +10,9 @@ import queue
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 
 from edge_agent.mqtt import (
@@ -21,20 +20,23 @@ from edge_agent.mqtt import (
     DEFAULT_RECEIVE_MAXIMUM,
     GRANTED_QOS_1,
     UNSUPPORTED_VERSION,
-    no_delay,
+    Packed,
+    make_client,
     properties,
     tls_context,
 )
 from edge_agent.wire.topics import Address, Channel, Door, door
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import ConnectFlags, DisconnectFlags
+    import ssl
+
+    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
 _RECEIVE_MAXIMUM: Final = 100  # receipts on their way to us at once
 _CONNECT_TIMEOUT_S: Final = 20.0
-_ABOUT_A_PUBLISH: Final = properties(PacketTypes.PUBLISH, ContentType=CONTENT_TYPE)
+_ABOUT_A_PUBLISH: Final = Packed(PacketTypes.PUBLISH, ContentType=CONTENT_TYPE)
 _GRACE_S: Final = 1.0  # for a DISCONNECT to leave; SIGTERM promises two seconds in all
 
 
@@ -66,8 +68,7 @@ class Lost:
     final: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(NamedTuple):
     """A PUBACK came for a record, with MQTT's reason code."""
 
     record_id: bytes
@@ -96,12 +97,14 @@ class Uplink:
         self._link = link
         self._address = address
         self._will = will
+        self._records = address.topic(Channel.RECORDS)
         self._ears: dict[str, Channel | Door] = {
             address.topic(Channel.RECEIPTS): Channel.RECEIPTS,
             address.topic(Channel.ORDERS): Channel.ORDERS,
             door(address.fleet, address.kiosk, Door.REPLY): Door.REPLY,
         }
         self._turn = 0
+        self._tls: ssl.SSLContext | None = None
         self._client: Client | None = None
         self._reached: queue.SimpleQueue[Client | Lost] = queue.SimpleQueue()
         self._events: list[Event] = []
@@ -110,6 +113,7 @@ class Uplink:
     def use(self, link: Link) -> None:
         """Be who this link says, from the next connection on."""
         self._link = link
+        self._tls = None
 
     def connect(self) -> None:
         """Begin to connect to the next address; Connected or Lost follows.
@@ -132,7 +136,7 @@ class Uplink:
 
     def publish_record(self, record_id: bytes, sealed: bytes) -> bool:
         """Hand a record to the connection; its Acknowledged follows. False when the connection is going down."""
-        packet_id = self._publish(self._address.topic(Channel.RECORDS), sealed)
+        packet_id = self._publish(self._records, sealed)
         if packet_id is None:
             return False
         self._on_the_wire[packet_id] = record_id
@@ -161,18 +165,12 @@ class Uplink:
     # -- Inside --------------------------------------------------------------------------------------------------------
 
     def _make_client(self) -> Client:
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._address.kiosk,
-            protocol=MQTTProtocolVersion.MQTTv5,
-            reconnect_on_failure=False,
-        )
+        if self._tls is None:
+            self._tls = tls_context(self._link)  # once: a card that fails later keeps nobody from saying so
+        client = make_client(self._address.kiosk, self._tls)
         client.connect_timeout = _CONNECT_TIMEOUT_S
-        client.max_inflight_messages_set(0)  # the window is delivery's business
-        client.tls_set_context(tls_context(self._link))
         about = properties(PacketTypes.WILLMESSAGE, ContentType=CONTENT_TYPE)
         client.will_set(self._address.topic(Channel.STATUS), self._will, qos=1, properties=about)
-        client.on_socket_open = no_delay
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish

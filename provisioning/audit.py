@@ -17,6 +17,7 @@ from typing import Annotated, Final
 import msgspec
 
 from edge_agent.errors import LocalError
+from provisioning.languages import phrase
 
 NOTHING_BEFORE: Final = "0" * 64
 Fact = str | int | list[str]
@@ -83,9 +84,13 @@ def verify(content: bytes, last: Entry) -> Log:
     if before == last.previous and last.number == len(entries) + 1 and end.startswith(torn):
         return Log([*entries, last], end[len(torn) :])
     raise AuditError(
-        f"the audit log ends at line {len(entries)}, but the fleet's last act is number {last.number}: "
-        "its end was cut off, or it belongs to another state",
-        next_step="Put audit.jsonl back from your last copy of the fleet's folder, and ask who touched it.",
+        phrase(
+            "the audit log ends at line {count}, but the fleet's last act is number {number}: its "
+            "end was cut off, or it belongs to another state",
+            count=len(entries),
+            number=last.number,
+        ),
+        next_step=phrase("Put audit.jsonl back from your last copy of the fleet's folder, and ask who touched it."),
     )
 
 
@@ -106,6 +111,6 @@ def _check(line: bytes, before: Entry | None) -> Entry:
 
 def _broken(number: int, why: str) -> AuditError:
     return AuditError(
-        f"the audit log is broken at line {number}: {why}",
-        next_step="Put audit.jsonl back from your last copy of the fleet's folder, and ask who touched it.",
+        phrase("the audit log is broken at line {number}: {why}", number=number, why=why),
+        next_step=phrase("Put audit.jsonl back from your last copy of the fleet's folder, and ask who touched it."),
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import shamir_mnemonic
 
 from edge_agent.errors import KeyFileError, LocalError
+from provisioning.languages import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +39,8 @@ class Split:
         alone = (split.needed, split.sheets) == (1, 1)
         if not alone and not 1 < split.needed <= split.sheets <= _MOST_SHEETS:
             raise LocalError(
-                f"{text!r} is no way to split the root",
-                next_step="Write 2of3: three sheets of which two suffice; or 1of1: one sheet.",
+                phrase("{text} is no way to split the root", text=repr(text)),
+                next_step=phrase("Write 2of3: three sheets of which two suffice; or 1of1: one sheet."),
             )
         return split
 
@@ -61,7 +62,8 @@ def combine(read: Sequence[str]) -> bytes:
         secret: bytes = shamir_mnemonic.combine_mnemonics([normal(words) for words in read])
     except shamir_mnemonic.MnemonicError as fault:
         raise KeyFileError(
-            f"these words don't give the root: {fault}", next_step="Compare each word with the paper, and each sheet."
+            phrase("these words don't give the root: {why}", why=fault),
+            next_step=phrase("Compare each word with the paper, and each sheet."),
         ) from fault
     return secret
 

@@ -10,34 +10,30 @@ import contextlib
 import datetime as dt
 import socket
 import ssl
-import tempfile
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 
 from edge_agent.errors import BrokerError
-from edge_agent.mqtt import CONTENT_TYPE, no_delay, properties
+from edge_agent.mqtt import CONTENT_TYPE, FAILURE, make_client, properties
 from edge_agent.wire.topics import Address, Channel, of_every_kiosk
 from provisioning.certificates import Authority
 from provisioning.fleet import CHECKED, CHECKER
-from provisioning.handout import File, write_files
+from provisioning.languages import phrase
+from provisioning.office_link import tls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paho.mqtt.client import MQTTMessage
+    from paho.mqtt.client import Client, MQTTMessage
 
     from provisioning.certificates import Identity
 
 _LIFETIME: Final = dt.timedelta(minutes=10)
 _PATIENCE_S: Final = 5.0
 _QUIET_S: Final = 1.0  # what was allowed on one machine or cluster arrives sooner
-_FAILURE: Final = 0x80  # MQTT 5, 2.4: from here on a reason code is a failure
 _WORD: Final = b"homeward broker check"  # always the same: an intake keeps it in quarantine once
 
 
@@ -61,51 +57,49 @@ def check(authority: Authority, fleet: str, host: str, port: int, now: dt.dateti
     Raises BrokerError when the broker can't be reached at all, or is not this fleet's.
     """
     own, other = Address(fleet, CHECKER), Address(fleet, CHECKED)
-    with tempfile.TemporaryDirectory(prefix="homeward-check-") as folder:
-        doors = _Doors(Path(folder), authority.pem, host, port)
-        doors.reach()
-        me, you = (authority.client(name, now, _LIFETIME) for name in (CHECKER, CHECKED))
-        foreign = Authority.create(fleet, now).client(CHECKER, now, _LIFETIME)
-        with doors.visit(CHECKER, me) as kiosk, doors.visit(CHECKED, you) as neighbour:
-            yield Finding("a kiosk with its own certificate connects", should=True, did=kiosk.inside)
-            if not (kiosk.inside and neighbour.inside):
-                return
-            neighbour.listen(of_every_kiosk(fleet, Channel.RECORDS))
-            neighbour.listen(own.topic(Channel.RECORDS))
-            sent = kiosk.say(own.topic(Channel.RECORDS))
-            yield Finding("it sends records on its own topic", should=True, did=sent)
-            yield Finding("it sends its own status", should=True, did=kiosk.say(own.topic(Channel.STATUS)))
-            heard = neighbour.hears(own.topic(Channel.RECORDS))
-            yield Finding("another kiosk overhears its records", should=False, did=heard)
-        for attempt, topic in (
-            ("a kiosk sends records in another's name", other.topic(Channel.RECORDS)),
-            ("a kiosk forges a receipt for another", other.topic(Channel.RECEIPTS)),
-            ("a kiosk forges orders for another", other.topic(Channel.ORDERS)),
-            ("a kiosk sends into another fleet", Address("another-fleet", CHECKER).topic(Channel.RECORDS)),
-        ):
-            with doors.visit(CHECKER, me) as kiosk:  # anew each time: some brokers close on a refusal
-                yield Finding(attempt, should=False, did=kiosk.say(topic))
-        with doors.visit(CHECKER, None) as stranger:
-            yield Finding("a stranger without a certificate connects", should=False, did=stranger.inside)
-        with doors.visit(CHECKER, foreign) as stranger:
-            yield Finding("a certificate of another CA connects", should=False, did=stranger.inside)
-        with doors.visit(CHECKED, me) as pretender:
-            under_another = pretender.inside and pretender.say(other.topic(Channel.RECORDS))
-            yield Finding("a kiosk acts under another's client id", should=False, did=under_another)
+    doors = _Doors(authority.trusted, host, port)
+    doors.reach()
+    me, you = (authority.client(name, now, _LIFETIME) for name in (CHECKER, CHECKED))
+    foreign = Authority.create(fleet, now).client(CHECKER, now, _LIFETIME)
+    with doors.visit(CHECKER, me) as kiosk, doors.visit(CHECKED, you) as neighbour:
+        yield Finding(phrase("a kiosk with its own certificate connects"), should=True, did=kiosk.inside)
+        if not (kiosk.inside and neighbour.inside):
+            return
+        neighbour.listen(of_every_kiosk(fleet, Channel.RECORDS))
+        neighbour.listen(own.topic(Channel.RECORDS))
+        sent = kiosk.say(own.topic(Channel.RECORDS))
+        yield Finding(phrase("it sends records on its own topic"), should=True, did=sent)
+        yield Finding(phrase("it sends its own status"), should=True, did=kiosk.say(own.topic(Channel.STATUS)))
+        heard = neighbour.hears(own.topic(Channel.RECORDS))
+        yield Finding(phrase("another kiosk overhears its records"), should=False, did=heard)
+    for attempt, topic in (
+        (phrase("a kiosk sends records in another's name"), other.topic(Channel.RECORDS)),
+        (phrase("a kiosk forges a receipt for another"), other.topic(Channel.RECEIPTS)),
+        (phrase("a kiosk forges orders for another"), other.topic(Channel.ORDERS)),
+        (phrase("a kiosk sends into another fleet"), Address("another-fleet", CHECKER).topic(Channel.RECORDS)),
+    ):
+        with doors.visit(CHECKER, me) as kiosk:  # anew each time: some brokers close on a refusal
+            yield Finding(attempt, should=False, did=kiosk.say(topic))
+    with doors.visit(CHECKER, None) as stranger:
+        yield Finding(phrase("a stranger without a certificate connects"), should=False, did=stranger.inside)
+    with doors.visit(CHECKER, foreign) as stranger:
+        yield Finding(phrase("a certificate of another CA connects"), should=False, did=stranger.inside)
+    with doors.visit(CHECKED, me) as pretender:
+        under_another = pretender.inside and pretender.say(other.topic(Channel.RECORDS))
+        yield Finding(phrase("a kiosk acts under another's client id"), should=False, did=under_another)
 
 
 @dataclass(frozen=True, slots=True)
 class _Doors:
-    """One broker's address, and a folder for the throwaway keys."""
+    """One broker's address, and the CA that its certificate must be of (PEM)."""
 
-    folder: Path
-    authority: bytes
+    trusted: bytes
     host: str
     port: int
 
     def reach(self) -> None:
         """Raise BrokerError when nobody answers there, or not with a certificate of the fleet."""
-        context = self.context(None)
+        context = tls(self.trusted, None)
         try:
             with (
                 socket.create_connection((self.host, self.port), timeout=_PATIENCE_S) as plain,
@@ -114,32 +108,24 @@ class _Doors:
                 pass
         except ssl.SSLCertVerificationError as fault:
             raise BrokerError(
-                f"{self.host}:{self.port} shows a certificate that is not this fleet's: {fault.verify_message}",
-                next_step="Copy the generated broker folder there again; its certificate must name this very host.",
+                phrase(
+                    "{address} shows a certificate that is not this fleet's: {why}",
+                    address=f"{self.host}:{self.port}",
+                    why=fault.verify_message,
+                ),
+                next_step=phrase(
+                    "Copy the generated broker folder there again; its certificate must name this very host."
+                ),
             ) from fault
         except OSError as fault:
             raise BrokerError(
-                f"{self.host}:{self.port} can't be reached over TLS 1.3: {fault}",
-                next_step="Check that the broker runs, the address, and the firewall.",
+                phrase("{address} can't be reached over TLS 1.3: {why}", address=f"{self.host}:{self.port}", why=fault),
+                next_step=phrase("Check that the broker runs, the address, and the firewall."),
             ) from fault
-
-    def context(self, identity: Identity | None) -> ssl.SSLContext:
-        """Make a TLS context that trusts the fleet's CA alone, with this identity or none."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_verify_locations(cadata=self.authority.decode())
-        if identity is not None:
-            write_files(
-                self.folder,
-                {"one.pem": File(identity.certificate), "one.key": File(identity.key, 0o600)},
-                replace=True,
-            )
-            context.load_cert_chain(self.folder / "one.pem", self.folder / "one.key")
-        return context
 
     def visit(self, client_id: str, identity: Identity | None) -> _Visit:
         """Knock as somebody."""
-        return _Visit(client_id, self.context(identity), self.host, self.port)
+        return _Visit(client_id, tls(self.trusted, identity), self.host, self.port)
 
 
 @dataclass
@@ -158,13 +144,8 @@ class _Visit:
     _heard: set[str] = field(default_factory=set)
 
     def __enter__(self) -> Self:
-        client = Client(
-            CallbackAPIVersion.VERSION2, self.client_id, protocol=MQTTProtocolVersion.MQTTv5, reconnect_on_failure=False
-        )
-        self._client = client
-        client.tls_set_context(self.tls)
-        client.on_socket_open = no_delay
-        client.on_connect = lambda _c, _d, _f, reason, _p: self._tell(answered=True, inside=reason.value < _FAILURE)
+        self._client = client = make_client(self.client_id, self.tls)
+        client.on_connect = lambda _c, _d, _f, reason, _p: self._tell(answered=True, inside=reason.value < FAILURE)
         client.on_disconnect = lambda *_: self._tell(gone=True)
         client.on_publish = lambda _c, _d, mid, reason, _p: self._tell(acknowledged=(mid, reason.value))
         client.on_subscribe = lambda _c, _d, mid, reasons, _p: self._tell(acknowledged=(mid, reasons[0].value))
@@ -195,7 +176,7 @@ class _Visit:
 
     def _granted(self, packet: int) -> bool:
         self._wait(lambda: packet in self._acknowledged)
-        return self._acknowledged.get(packet, _FAILURE) < _FAILURE
+        return self._acknowledged.get(packet, FAILURE) < FAILURE
 
     def _wait(self, condition: Any, seconds: float = _PATIENCE_S) -> bool:
         with self._news:

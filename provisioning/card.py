@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from edge_agent.files import OWNER_ONLY
-from provisioning import handout
+from provisioning import handout, wifi
 from provisioning.fleet import CLAIM_PREFIX, Hardware
 from provisioning.handout import File, text
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from provisioning.certificates import Identity
     from provisioning.fleet import Claim, Plan, Site, State
     from provisioning.handout import Files
+    from provisioning.wifi import Wifi
+
+WORD: Final = "/run/homeward"  # made at each start by the image, in memory
+PAGE: Final = "/run/homeward-screen/url"  # where the browser of `firmware/install --screen` waits for it
 
 _SECRET_BYTES: Final = 32
 _ZIP_TIME: Final = (2026, 1, 1, 0, 0, 0)  # says nothing of when
@@ -40,9 +44,12 @@ def claim_secret(claims_key: bytes, claim_id: str) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=_SECRET_BYTES, salt=None, info=info).derive(claims_key)
 
 
-def files(state: State, plan: Plan, claim: Claim, identity: Identity, secret: bytes) -> Files:
-    """Give the card's files."""
-    return {
+def files(
+    state: State, plan: Plan, claim: Claim, identity: Identity, secret: bytes, network: Wifi | None = None
+) -> Files:
+    """Give the card's files; `network` is the Wi-Fi by which the kiosk reaches the broker."""
+    brought = {wifi.FILE: text(network.connection(), OWNER_ONLY)} if network is not None else {}
+    return brought | {
         "kiosk.toml": text(kiosk_settings(state, plan)),
         "machine.toml": text(f'time_zone = "{plan.time_zone}"\nnetwork = "{plan.network}"\n'),
         "courier/first-boot.toml": text(_first_boot(claim, secret), OWNER_ONLY),
@@ -54,15 +61,18 @@ def files(state: State, plan: Plan, claim: Claim, identity: Identity, secret: by
 
 def kiosk_settings(state: State, plan: Plan) -> str:
     """Write kiosk.toml, with the files that enrolment will add named in it: each process's in a folder of its own."""
+    page = PAGE if plan.hardware is Hardware.RASPBERRY_PI else "url"
     parts = [
         (
             f'fleet = "{state.fleet}"\nkiosk = "{plan.id}"\nshared = "shared"\nsigning_key = "kiosk/signing.key"\n'
             'card = "courier"'
         ),
+        *([f'word = "{WORD}"'] if plan.hardware is Hardware.RASPBERRY_PI else []),
         _site(plan.site),
         '[trust]\nroot = "root.pub"\nbundle = "bundle.cose"',
         f"[consent]\nlanguages = {_toml(plan.languages)}",
-        '[voice]\nfolder = "voices"',
+        *(['[voice]\nfolder = "voices"'] if plan.voice else []),
+        *([f'[screen]\nurl_file = "{page}"'] if plan.screen else []),
         f'[hardware]\nkind = "{plan.hardware}"',
         *(
             ['[hardware.simulated]\nphotographs = ["photograph.png"]\nscript = "script.toml"']

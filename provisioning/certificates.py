@@ -19,12 +19,15 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edge_agent.errors import KeyFileError
 from edge_agent.wire.topics import check_id
+from provisioning.fleet import Certificate
+from provisioning.languages import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +36,8 @@ DEVICE_LIFETIME: Final = dt.timedelta(days=90)
 SIGNING_LIFETIME: Final = dt.timedelta(days=400)
 _DOCUMENT_SIGNING: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # RFC 9336: no broker takes it for a client
 AUTHORITY_LIFETIME: Final = dt.timedelta(days=3650)
-_CLOCK_SLACK: Final = dt.timedelta(hours=1)  # a kiosk's clock may be a little behind
+_END_OF_CRL: Final = "-----END X509 CRL-----"
+CLOCK_SLACK: Final = dt.timedelta(hours=1)  # a kiosk's clock may be a little behind
 
 
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -50,17 +54,27 @@ class Identity:
 
 
 class Authority:
-    """The fleet's device CA: P-256, path length 0."""
+    """The fleet's device CA: P-256, path length 0. While a CA is replaced, the other one stands `beside` it."""
 
-    def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+    def __init__(
+        self,
+        certificate: x509.Certificate,
+        key: ec.EllipticCurvePrivateKey,
+        *,
+        trusted: bytes = b"",
+        beside: Authority | None = None,
+    ) -> None:
         self._certificate = certificate
         self._key = key
+        self._trusted = trusted
+        self._beside = beside
 
     @classmethod
     def create(cls, fleet: str, now: dt.datetime) -> Authority:
         """Make a new CA for a fleet, valid from `now` (UTC)."""
         key = ec.generate_private_key(ec.SECP256R1())
-        name = _name(f"Homeward fleet {check_id(fleet)}")
+        of_its_own = x509.SubjectKeyIdentifier.from_public_key(key.public_key()).digest.hex()[:8]
+        name = _name(f"Homeward fleet {check_id(fleet)} {of_its_own}")  # CRLs go by the name: no two CAs share one
         certificate = (
             _builder(name, name, key.public_key(), now, AUTHORITY_LIFETIME)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -71,16 +85,16 @@ class Authority:
         return cls(certificate, key)
 
     @classmethod
-    def load(cls, identity: Identity) -> Authority:
-        """Take up a CA again. Raises KeyFileError."""
+    def load(cls, identity: Identity, beside: Authority | None = None) -> Authority:
+        """Take up a CA again: the first in the certificates; those after it are trusted too. Raises KeyFileError."""
         try:
             certificate = x509.load_pem_x509_certificate(identity.certificate)
             key = load_pem_private_key(identity.key, password=None)
         except (ValueError, TypeError) as fault:
-            raise KeyFileError(f"the CA's certificate or key can't be read: {fault}") from fault
+            raise KeyFileError(phrase("the CA's certificate or key can't be read: {why}", why=fault)) from fault
         if not isinstance(key, ec.EllipticCurvePrivateKey) or certificate.public_key() != key.public_key():
-            raise KeyFileError("the CA's key does not belong to its certificate")
-        return cls(certificate, key)
+            raise KeyFileError(phrase("the CA's key does not belong to its certificate"))
+        return cls(certificate, key, trusted=identity.certificate, beside=beside)
 
     @property
     def key(self) -> ec.EllipticCurvePrivateKey:
@@ -100,7 +114,7 @@ class Authority:
     @property
     def trusted(self) -> bytes:
         """The CA certificates, PEM, by which the fleet's servers are known."""
-        return self.pem
+        return self._trusted or self.pem
 
     def client(self, client_id: str, now: dt.datetime, lifetime: dt.timedelta = DEVICE_LIFETIME) -> Identity:
         """Make a key and a client certificate for a kiosk or a central server."""
@@ -127,25 +141,33 @@ class Authority:
         """Make the certificate, PEM, of a kiosk's signing key. It opens no connection."""
         return self._certify(kiosk, key, [x509.DNSName(check_id(kiosk))], _DOCUMENT_SIGNING, now, SIGNING_LIFETIME)
 
+    @property
+    def public_key(self) -> bytes:
+        """The CA's key, a point of 65 bytes."""
+        return point(self._key.public_key())
+
     def revoke(self, ended: Mapping[str, int], now: dt.datetime) -> bytes:
         """Make the CRL, PEM, of serial numbers (hexadecimal) and when they ended (seconds since 1970).
 
+        With another CA beside it, that one's too: a broker asks for the CRL of each CA that it trusts.
+
         It is valid as long as the CA: mosquitto shuts everybody out when a CRL expires.
         """
-        builder = (
-            x509.CertificateRevocationListBuilder()
+        listed = [
+            x509.RevokedCertificateBuilder()
+            .serial_number(int(serial, 16))
+            .revocation_date(dt.datetime.fromtimestamp(seconds, dt.UTC))
+            .build()
+            for serial, seconds in ended.items()
+        ]
+        builder = (  # given its list at once: one by one it copies what it has for each that is added
+            x509.CertificateRevocationListBuilder(revoked_certificates=listed)
             .issuer_name(self._certificate.subject)
-            .last_update(now - _CLOCK_SLACK)
+            .last_update(now - CLOCK_SLACK)
             .next_update(self._certificate.not_valid_after_utc)
         )
-        for serial, seconds in ended.items():
-            builder = builder.add_revoked_certificate(
-                x509.RevokedCertificateBuilder()
-                .serial_number(int(serial, 16))
-                .revocation_date(dt.datetime.fromtimestamp(seconds, dt.UTC))
-                .build()
-            )
-        return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
+        own = builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
+        return own if self._beside is None else own + self._beside.revoke(ended, now)
 
     def _issue(
         self,
@@ -192,11 +214,12 @@ def requested_key(request: bytes) -> ec.EllipticCurvePublicKey:
         key, owned = asked.public_key(), asked.is_signature_valid
     except (ValueError, TypeError, UnsupportedAlgorithm) as fault:
         raise KeyFileError(
-            "it is no signing request in PEM", next_step="Bring the request that was made on the kiosk."
+            phrase("it is no signing request in PEM"), next_step=phrase("Bring the request that was made on the kiosk.")
         ) from fault
     if not owned or not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise KeyFileError(
-            "the signing request is not signed by a P-256 key of its own", next_step="Make it again on the kiosk."
+            phrase("the signing request is not signed by a P-256 key of its own"),
+            next_step=phrase("Make it again on the kiosk."),
         )
     return key
 
@@ -206,7 +229,7 @@ def request_pem(der: bytes) -> bytes:
     try:
         return x509.load_der_x509_csr(der).public_bytes(Encoding.PEM)
     except ValueError as fault:
-        raise KeyFileError("it is no signing request", next_step="The kiosk makes another.") from fault
+        raise KeyFileError(phrase("it is no signing request"), next_step=phrase("The kiosk makes another.")) from fault
 
 
 def certificate_der(pem: bytes) -> bytes:
@@ -227,7 +250,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _CLOCK_SLACK)
+        .not_valid_before(now - CLOCK_SLACK)
         .not_valid_after(now + lifetime)
     )
 
@@ -255,3 +278,27 @@ def _usage(*, certifies: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def point(key: ec.EllipticCurvePublicKey) -> bytes:
+    """Give a public key as the registry names it: a point of 65 bytes."""
+    return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+
+def current_crls(authorities: str, newer: bytes, older: str) -> str:
+    """Give one CRL of each of these CAs (PEM), the newer one where there is one: none is without, none is another's."""
+    known = _crls(older) | _crls(newer.decode())
+    trusted = x509.load_pem_x509_certificates(authorities.encode())
+    return "".join(known[one.subject] for one in trusted if one.subject in known)
+
+
+def _crls(pem: str) -> dict[x509.Name, str]:
+    """Part CRLs in PEM, each by its issuer."""
+    parts = [part.strip() + f"\n{_END_OF_CRL}\n" for part in pem.split(_END_OF_CRL) if part.strip()]
+    return {x509.load_pem_x509_crl(part.encode()).issuer: part for part in parts}
+
+
+def held(pem: bytes) -> Certificate:
+    """Give what the fleet keeps of a certificate."""
+    made = x509.load_pem_x509_certificate(pem)
+    return Certificate(serial=f"{made.serial_number:x}", not_after=int(made.not_valid_after_utc.timestamp()))

@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from edge_agent.errors import LocalError
+from provisioning.broker_files import end_whoever_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,8 +40,17 @@ class ChildError(LocalError):
 class Child:
     """One program. Use it as a context manager: leaving stops it."""
 
-    def __init__(self, name: str, command: Sequence[str], *, heard: Callable[[str, Facts], None] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        heard: Callable[[str, Facts], None] | None = None,
+        end_first: Callable[[], None] | None = None,
+    ) -> None:
+        """`heard` is given each line of facts; `end_first` ends whoever was started in its place by then."""
         self.name = name
+        self._end_first = end_first
         self._heard = heard
         self._news = threading.Condition()
         self._said: list[Facts] = []
@@ -113,6 +123,8 @@ class Child:
 
     def stop(self) -> int:
         """Ask it to end (SIGTERM), wait, insist after a while; return its exit status."""
+        if self._end_first is not None:
+            self._end_first()
         if self.exit_status is None:
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -167,7 +179,8 @@ class Mosquitto(Child):
     """A real mosquitto with settings of ours."""
 
     def __init__(self, settings: Path, port: int) -> None:
-        super().__init__("mosquitto", ["/usr/sbin/mosquitto", "-c", str(settings)])
+        command = ["/usr/sbin/mosquitto", "-c", str(settings)]
+        super().__init__("mosquitto", command, end_first=lambda: end_whoever_runs(settings.parent))
         deadline = time.monotonic() + _STOP_S
         while not _answers(port):
             if self.exit_status is not None or time.monotonic() > deadline:

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from edge_agent.errors import LocalError
+from edge_agent.errors import LocalError, errors_in_words
 from provisioning import (
     commands_beginning,
     commands_console,
@@ -20,8 +20,8 @@ from provisioning import (
 from provisioning.audit import AuditError
 from provisioning.fleet_directory import FleetDirectory
 from provisioning.office import Office
-from provisioning.terminal import errors_in_words, say, system_clock
-from provisioning.words import moment
+from provisioning.terminal import say, system_clock
+from provisioning.words import moment, recorded
 
 app: Final = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__, rich_markup_mode=None
@@ -75,7 +75,7 @@ def audit(
     with errors_in_words():
         log = office.directory.log(office.state())
         for entry in log.entries:
-            facts = ", ".join(f"{name}: {_words(fact)}" for name, fact in entry.facts.items())
+            facts = ", ".join(f"{name}: {recorded(fact)}" for name, fact in entry.facts.items())
             say(f"{entry.number:>5}  {moment(entry.at)}  {entry.who}  {entry.act}  {facts}".rstrip())
         say(f"\nWhole and unbroken: {len(log.entries)} acts. Its hash now: {log.entries[-1].head[:32]}")
         say("Note the hash outside this computer: `audit --contains HASH` then shows a folder that was put back.")
@@ -87,7 +87,3 @@ def audit(
                     next_step="If you noted it from this fleet, the folder was put back to an older day.",
                 )
             say(f"The act that you noted is number {found.number}, of {moment(found.at)}.")
-
-
-def _words(fact: str | int | list[str]) -> str:
-    return "; ".join(fact) if isinstance(fact, list) else str(fact)

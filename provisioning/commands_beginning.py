@@ -7,21 +7,27 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from edge_agent.errors import LocalError
+from edge_agent.errors import LocalError, errors_in_words
 from edge_agent.wire.bundle import Holder
-from edge_agent.wire.consent import Controller
+from edge_agent.wire.fields import Controller
 from edge_agent.wire.topics import check_id
-from provisioning import fleet as fleets
+from provisioning.acts import beginning
+from provisioning.acts.beginning import Beginning, Passphrases, remove_sheets
+from provisioning.acts.recipients import set_recipients
 from provisioning.backup import PROVEN_WORDS, Split
+from provisioning.decisions.trust import check_recipients
+from provisioning.fleet import FleetError
 from provisioning.intentions import addresses, first_recipients, one_line, recipient_of
-from provisioning.office import Beginning, Office, named, remove_sheets
-from provisioning.terminal import ask, confirm, errors_in_words, passphrase, read_text, say, table, tell
+from provisioning.keyring import check_new
+from provisioning.recipients import named
+from provisioning.terminal import ask, confirm, new_passphrase, passphrase, read_text, say, table, tell
 from provisioning.words import bundle_signed, moment, recipients_change
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge_agent.wire.bundle import Recipient
+    from provisioning.office import Office
 
 backup: Final = typer.Typer(no_args_is_help=True, help="The root on paper: prove that it reads back, restore from it.")
 recipients: Final = typer.Typer(no_args_is_help=True, help="Who can open reports. Each change is a new signed bundle.")
@@ -48,7 +54,9 @@ def join(app: typer.Typer) -> None:
 
 def init(
     context: typer.Context,
-    root_file: RootFile,
+    root_file: Annotated[
+        Path | None, typer.Option("--root", help="The new file for the root's key, for example on a USB stick.")
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="The fleet's id: a-z, 0-9 and '-'.")] = None,
     organisation: Annotated[str | None, typer.Option("--organisation", help="Who answers for the data.")] = None,
     contact: Annotated[str | None, typer.Option("--contact", help="A telephone number for people at a kiosk.")] = None,
@@ -72,13 +80,19 @@ def init(
     office: Office = context.obj
     with errors_in_words():
         office.directory.check_free()
+        say(f"Today is {moment(office.now)} by this computer's clock. If that is wrong, stop here (Ctrl-C).")
         plan = _plan(name, organisation, contact, jurisdiction, brokers, caseworkers, escrows, split, days)
-        say(f"\nToday is {moment(office.now)} by this computer's clock. If that is wrong, stop here (Ctrl-C).")
+        root_file = ask(
+            "New file for the root's key",
+            "The root's key signs who can open reports: give it a USB stick of its own, such as /media/STICK/root.key.",
+            None if root_file is None else str(root_file),
+            _free,
+        )
         say("\nTwo passphrases: the office's, for every day, and the root's, for the day when recipients change.")
-        everyday = passphrase(office_passphrase, "the office", new=True)
-        apart = passphrase(root_passphrase, "the root", new=True)
+        everyday = new_passphrase(office_passphrase, "the office")
+        apart = new_passphrase(root_passphrase, "the root", lambda words: _another(everyday, words))
         folder = sheets or root_file.with_name(f"{root_file.name}-sheets")
-        words = office.begin(plan, root_file, folder, office=everyday, root=apart)
+        words = beginning.begin(office, plan, root_file, folder, Passphrases(everyday, apart))
         say(f"\nFleet {plan.fleet} is in {office.directory.path}. Its root is {root_file}: keep that apart, offline.")
         say(f"The root's paper is in {folder}. Print it now: {len(words)} sheet(s), {plan.split.needed} needed.")
         if office_passphrase is not None:
@@ -103,21 +117,57 @@ def _plan(
     days: int,
 ) -> Beginning:
     return Beginning(
-        fleet=check_id(ask("Fleet's id", "A short name for the fleet, part of every topic; it never changes.", name)),
+        fleet=ask("Fleet's id", "A short name for the fleet, part of every topic; it never changes.", name, check_id),
         controller=Controller(
-            name=one_line(ask("Organisation", "Kiosks name this organisation in asking for consent.", organisation)),
-            contact=one_line(ask("Telephone", "People at a kiosk call this number, to ask or to take back.", contact)),
+            name=ask("Organisation", "Kiosks name this organisation in asking for consent.", organisation, one_line),
+            contact=ask("Telephone", "People at a kiosk call this number, to ask or to take back.", contact, one_line),
         ),
-        jurisdiction=one_line(ask("Jurisdiction", "The country whose data protection law holds.", jurisdiction)),
-        brokers=addresses(brokers or ask("Broker", "Kiosks deliver to this address, as host:port.", None).split()),
-        recipients=first_recipients(_read(caseworkers or ()), _read(escrows or ())),
+        jurisdiction=ask("Jurisdiction", "The country whose data protection law holds.", jurisdiction, one_line),
+        brokers=addresses(brokers)
+        if brokers
+        else ask("Broker", "Kiosks deliver to this address, as host:port.", None, lambda text: addresses(text.split())),
+        recipients=first_recipients(
+            _public_files(
+                caseworkers,
+                Holder.CASEWORKER,
+                "Caseworkers open reports; each made a .pub file with `homeward-desk key`.",
+            ),
+            _public_files(
+                escrows,
+                Holder.ESCROW,
+                "An escrow's key opens reports on the day when the others are lost: it is a must.",
+            ),
+        ),
         split=Split.parse(split),
         days=days,
     )
 
 
-def _read(files: Sequence[Path]) -> list[tuple[str, str]]:
-    return [(str(path), read_text(path)) for path in files]
+def _public_files(given: Sequence[Path] | None, holder: Holder, why: str) -> list[tuple[str, str]]:
+    """Read .pub files, or ask for them one by one: where each came from, and its line."""
+    if given:
+        return [(str(path), read_text(path)) for path in given]
+
+    def read(answer: str) -> tuple[str, str]:
+        line = read_text(Path(answer).expanduser())
+        recipient_of(answer, line, holder)
+        return answer, line
+
+    found = [ask(f"The .pub file of the {holder}", why, None, read)]
+    while typer.confirm(f"Another {holder}?"):
+        found.append(ask(f"The .pub file of the {holder}", why, None, read))
+    return found
+
+
+def _another(office: str, words: str) -> None:
+    check_new(words)
+    Passphrases(office, words)
+
+
+def _free(answer: str) -> Path:
+    path = Path(answer).expanduser()
+    beginning.check_root_free(path)
+    return path
 
 
 def _prove_printed(office: Office, words: Sequence[str]) -> None:
@@ -128,8 +178,8 @@ def _prove_printed(office: Office, words: Sequence[str]) -> None:
             for number in range(1, len(words) + 1)
         ]
         try:
-            return office.prove_printed(words, typed)
-        except fleets.FleetError as fault:
+            return beginning.prove_printed(office, words, typed)
+        except FleetError as fault:
             if not tries_left:
                 raise LocalError(
                     f"{fault.what}; the fleet waits",
@@ -147,7 +197,7 @@ def prove(context: typer.Context, read: Read = None) -> None:
     """Show that the printed sheets give the root: type all words, or give them as text files."""
     office: Office = context.obj
     with errors_in_words():
-        office.prove_backup(_sheets(read))
+        beginning.prove_backup(office, _sheets(read))
         say("The paper reads back: these words are this fleet's root. Now remove the files with the sheets.")
 
 
@@ -158,7 +208,10 @@ def restore(
     """Write the root's key file anew from its sheets, under a new passphrase."""
     office: Office = context.obj
     with errors_in_words():
-        office.restore_root(_sheets(read), root_file, passphrase(root_passphrase, "the new root file", new=True))
+        beginning.check_root_free(root_file)
+        sheets = _sheets(read)
+        beginning.check_sheets(office, sheets)
+        beginning.restore_root(office, sheets, root_file, new_passphrase(root_passphrase, "the new root file"))
         say(f"The root is back, in {root_file}. Who may open reports is signed with it: keep it apart, offline.")
 
 
@@ -254,7 +307,7 @@ def _change(
     dry_run: bool,
 ) -> None:
     """Show what a new bundle would change, ask, sign."""
-    fleets.check_recipients(after)
+    check_recipients(after)
     content = office.state().trusted.content
     say(f"Bundle {content.version} -> {content.version + 1}")
     for sign, who in recipients_change(content.recipients, after):
@@ -263,5 +316,5 @@ def _change(
         say("Nothing was changed.")
         return
     confirm("Sign it?", sure=sure)
-    version = office.set_recipients(after, office.root(root_file, passphrase(root_passphrase, "the root")), days)
+    version = set_recipients(office, after, office.root(root_file, passphrase(root_passphrase, "the root")), days)
     tell(bundle_signed(version, office.directory.to_copy))

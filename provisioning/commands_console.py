@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 - typer reads the annotations
 
+from edge_agent.errors import errors_in_words
 from provisioning.console.server import serve
-from provisioning.terminal import errors_in_words, say
+from provisioning.terminal import say
 
 if TYPE_CHECKING:
     from provisioning.office import Office

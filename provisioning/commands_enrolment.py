@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from edge_agent.errors import LocalError
+from edge_agent.errors import LocalError, errors_in_words
 from provisioning.front_desk import FrontDesk
 from provisioning.office_link import OfficeLink
-from provisioning.terminal import errors_in_words, passphrase, say
+from provisioning.terminal import passphrase, say
 from provisioning.words import moment
 
 if TYPE_CHECKING:
-    from provisioning.enrolment import Applicant
+    from provisioning.decisions.enrolment import Applicant
     from provisioning.front_desk import Turned
     from provisioning.office import Office
 

@@ -1,4 +1,4 @@
-"""The commands of a kiosk's life: add, card, certify, list, order, revoke, replace."""
+"""The commands of a kiosk's life: add, add-many, card, certify, list, order, revoke, replace."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from edge_agent.errors import BrokerError, LocalError
+from edge_agent.errors import BrokerError, LocalError, errors_in_words
 from edge_agent.wire.orders import Mode
-from provisioning import revocation
-from provisioning.fleet import Hardware, Network, with_orders
+from provisioning import kiosks_file
+from provisioning.acts import cards, enrolment, orders, revocation
+from provisioning.decisions.orders import AS_IT_CAME, with_orders
+from provisioning.fleet import Hardware, Network
 from provisioning.fleet_view import SILENT_AFTER_S, plain, rows
 from provisioning.front_desk import FrontDesk
-from provisioning.intentions import kiosk_plan, ordered_settings
+from provisioning.intentions import kiosk_plan, ordered_notice, ordered_settings
 from provisioning.office_link import OfficeLink
-from provisioning.terminal import confirm, confirm_name, errors_in_words, passphrase, say, table, tell
-from provisioning.words import card_written, enrolled, moment, orders_change, revoked, until, will_revoke
+from provisioning.terminal import confirm, confirm_name, passphrase, read_text, say, table, tell
+from provisioning.wifi import Wifi
+from provisioning.words import card_written, cards_written, enrolled, moment, orders_change, revoked, until, will_revoke
 
 if TYPE_CHECKING:
     from provisioning.fleet_view import Row, View
@@ -27,6 +30,13 @@ if TYPE_CHECKING:
 Id = Annotated[str, typer.Argument(help="The kiosk's id.")]
 OfficePassphrase = Annotated[
     Path | None, typer.Option("--passphrase-file", help="For scripts: a file (0600) with the office's passphrase.")
+]
+WifiName = Annotated[
+    str | None, typer.Option("--wifi", metavar="NAME", help="Its Wi-Fi; the passphrase is asked for, and kept nowhere.")
+]
+WifiPassphrase = Annotated[
+    Path | None,
+    typer.Option("--wifi-passphrase-file", help="For scripts: a file (0600) with the Wi-Fi's passphrase."),
 ]
 OrderedMode = Annotated[Mode | None, typer.Option("--mode", help="serve, or pause: take no reports.")]
 Card = Annotated[Path, typer.Option("--out", help="New folder for the card's files, or a new file NAME.zip.")]
@@ -38,6 +48,7 @@ _TEND_S: Final = 0.2
 def join(app: typer.Typer) -> None:
     """Give the command line these commands."""
     app.command()(add)
+    app.command()(add_many)
     app.command()(card)
     app.command()(certify)
     app.command("list")(list_kiosks)
@@ -49,18 +60,42 @@ def join(app: typer.Typer) -> None:
 def add(
     context: typer.Context,
     kiosk: Id,
-    place: Annotated[str, typer.Option("--place", help="The place's name, as caseworkers will read it.")],
-    area: Annotated[str, typer.Option("--area", help="The administrative area.")],
-    latitude: Annotated[float, typer.Option("--latitude", min=-90, max=90, help="WGS 84, degrees.")],
-    longitude: Annotated[float, typer.Option("--longitude", min=-180, max=180, help="WGS 84, degrees.")],
-    out: Card,
-    time_zone: Annotated[str, typer.Option("--time-zone", help="Such as Asia/Urumqi.")],
-    languages: Annotated[str, typer.Option("--languages", help="Offered in this order, such as ug,zh,en.")],
+    place: Annotated[
+        str, typer.Option("--place", help="The place's name, as caseworkers will read it.", prompt="Place")
+    ],
+    area: Annotated[str, typer.Option("--area", help="The administrative area.", prompt="Area")],
+    latitude: Annotated[
+        float, typer.Option("--latitude", min=-90, max=90, help="WGS 84, degrees.", prompt="Latitude, such as 43.8")
+    ],
+    longitude: Annotated[
+        float, typer.Option("--longitude", min=-180, max=180, help="WGS 84, degrees.", prompt="Longitude, such as 87.6")
+    ],
+    time_zone: Annotated[
+        str, typer.Option("--time-zone", help="Such as Asia/Urumqi.", prompt="Time zone, such as Asia/Urumqi")
+    ],
+    languages: Annotated[
+        str,
+        typer.Option(
+            "--languages", help="Offered in this order, such as ug,zh,en.", prompt="Languages, such as ug,zh,en"
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="New folder for the card's files, or a new file NAME.zip.", prompt="New folder for its card"
+        ),
+    ],
     site: Annotated[str | None, typer.Option("--site", help="A short id of the place; the kiosk's otherwise.")] = None,
     accuracy: Annotated[int, typer.Option("--accuracy", min=0, help="How far off it may be, metres.")] = 50,
     hardware: Annotated[Hardware, typer.Option("--hardware", help="What it is made of.")] = Hardware.RASPBERRY_PI,
-    network: Annotated[Network, typer.Option("--network", help="How it reaches the broker.")] = Network.ETHERNET,
+    network: Annotated[
+        Network | None, typer.Option("--network", help="How it reaches the broker: ethernet, or wifi with --wifi.")
+    ] = None,
+    wifi: WifiName = None,
+    screen: Annotated[bool, typer.Option("--screen/--no-screen", help="Whether it has a screen.")] = False,
+    voice: Annotated[bool, typer.Option("--voice/--no-voice", help="Whether it speaks.")] = True,
     label: Annotated[Path | None, typer.Option("--label", help="The label to print; ID-label.pdf otherwise.")] = None,
+    wifi_passphrase_file: WifiPassphrase = None,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
     """Add a kiosk: write what goes onto its card, and the label that goes onto its case."""
@@ -80,20 +115,74 @@ def add(
                 "languages": [language.strip() for language in languages.split(",")],
                 "time_zone": time_zone,
                 "hardware": hardware,
-                "network": network,
+                "network": network or (Network.ETHERNET if wifi is None else Network.WIFI),
+                "screen": screen,
+                "voice": voice,
             }
         )
         printed = label or out.with_name(f"{kiosk}-label.pdf")
-        claim = office.add(plan, office.keys(passphrase(passphrase_file, _OFFICE)), out, printed)
+        brought = _wifi(wifi, wifi_passphrase_file)
+        keys = office.keys(passphrase(passphrase_file, _OFFICE))
+        claim = cards.add(office, plan, keys, out, printed, wifi=brought)
         say(f"Kiosk {kiosk} is added. Label: {printed}")
         tell(card_written(str(out), claim))
 
 
-def card(context: typer.Context, kiosk: Id, out: Card, passphrase_file: OfficePassphrase = None) -> None:
+def add_many(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A CSV file, UTF-8, its first line the columns "
+            f"{', '.join(kiosks_file.NEEDED)}; if wanted {', '.join(kiosks_file.USUAL)}."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="New folder: in it a card's folder and a label for each kiosk.")],
+    wifi: WifiName = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be added; change nothing.")] = False,
+    wifi_passphrase_file: WifiPassphrase = None,
+    passphrase_file: OfficePassphrase = None,
+) -> None:
+    """Add all kiosks of a list in one act, or none: each line with a slip is named. --wifi is for those that use it."""
+    office: Office = context.obj
+    with errors_in_words():
+        state = office.state()
+        brought = _wifi(wifi, wifi_passphrase_file)
+        plans = kiosks_file.plans(read_text(file), lambda plan: cards.check_one_of_many(state, plan, brought))
+        table(
+            ["kiosk", "place", "area", "latitude, longitude", "languages", "network", "screen", "voice"],
+            [
+                [
+                    *(plan.id, plan.site.name, plan.site.area, f"{plan.site.latitude}, {plan.site.longitude}"),
+                    *(", ".join(plan.languages), plan.network),
+                    *("yes" if has else "no" for has in (plan.screen, plan.voice)),
+                ]
+                for plan in plans
+            ],
+        )
+        if dry_run:
+            say(f"These {len(plans)} would be added. Nothing was changed.")
+            return
+        keys = office.keys(passphrase(passphrase_file, _OFFICE))
+        say(f"Making {len(plans)} cards.")
+        claims = cards.add_many(office, plans, keys, out, wifi=brought)
+        say(f"These {len(claims)} are added.")
+        tell(cards_written(str(out), claims))
+
+
+def card(
+    context: typer.Context,
+    kiosk: Id,
+    out: Card,
+    wifi: WifiName = None,
+    wifi_passphrase_file: WifiPassphrase = None,
+    passphrase_file: OfficePassphrase = None,
+) -> None:
     """Make another card for a kiosk that was never in service; the earlier one is worth nothing from then on."""
     office: Office = context.obj
     with errors_in_words():
-        claim = office.new_card(kiosk, office.keys(passphrase(passphrase_file, _OFFICE)), out)
+        brought = _wifi(wifi, wifi_passphrase_file)
+        claim = cards.new_card(office, kiosk, office.keys(passphrase(passphrase_file, _OFFICE)), out, wifi=brought)
         tell(card_written(str(out), claim))
 
 
@@ -112,7 +201,7 @@ def certify(
     office: Office = context.obj
     with errors_in_words():
         keys = office.keys(passphrase(passphrase_file, _OFFICE))
-        office.certify(kiosk, _read(signing), _read(tls), keys, out)
+        enrolment.certify(office, kiosk, _read(signing), _read(tls), keys, out)
         say(f"Kiosk {kiosk} is in service.")
         tell(enrolled(str(out), office.directory.to_copy))
 
@@ -194,13 +283,17 @@ def replace(
     successor: Annotated[str, typer.Argument(help="The new kiosk's id.")],
     out: Card,
     label: Annotated[Path | None, typer.Option("--label", help="The label to print; ID-label.pdf otherwise.")] = None,
+    wifi: WifiName = None,
+    wifi_passphrase_file: WifiPassphrase = None,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
     """Add a successor of a revoked kiosk: the same place, languages and hardware under a new id."""
     office: Office = context.obj
     with errors_in_words():
         printed = label or out.with_name(f"{successor}-label.pdf")
-        claim = office.replace(kiosk, successor, office.keys(passphrase(passphrase_file, _OFFICE)), out, printed)
+        brought = _wifi(wifi, wifi_passphrase_file)
+        keys = office.keys(passphrase(passphrase_file, _OFFICE))
+        claim = cards.add_successor(office, kiosk, successor, keys, out, printed, wifi=brought)
         say(f"Kiosk {successor} is added in the place of {kiosk}. Label: {printed}")
         tell(card_written(str(out), claim))
 
@@ -215,7 +308,14 @@ def order(
     unset: Annotated[
         list[str] | None, typer.Option("--unset", metavar="NAME", help="Back to what the card says; repeatable.")
     ] = None,
+    notice: Annotated[
+        Path | None, typer.Option("--notice", help="Other words for the notice, in TOML: an id, a table a language.")
+    ] = None,
+    own_notice: Annotated[
+        bool, typer.Option("--own-notice", help="Back to the words of the notice that kiosks come with.")
+    ] = False,
     sure: Annotated[bool, typer.Option("--yes", help="For scripts: don't ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")] = False,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
     """Order kiosks otherwise: signed, with a version, and shown before it is sent. They say when they run it."""
@@ -224,16 +324,22 @@ def order(
         state = office.state()
         chosen = kiosks or state.in_service
         changes = ordered_settings(settings or [], unset or [])
-        if mode is None and not changes:
-            raise LocalError("there is nothing to order", next_step="Give --mode, --set or --unset.")
-        after = with_orders(state, chosen, now=office.now, mode=mode, changes=changes)
+        if notice and own_notice:
+            raise LocalError("--notice and --own-notice contradict each other", next_step="Give one of them.")
+        told = ordered_notice(read_text(notice)) if notice else AS_IT_CAME if own_notice else None
+        if mode is None and not changes and told is None:
+            raise LocalError("there is nothing to order", next_step="Give --mode, --set, --unset or --notice.")
+        after = with_orders(state, chosen, now=office.now, mode=mode, changes=changes, notice=told)
         for name in chosen:
             say(f"{name}:")
             for sign, line in orders_change(state.kiosk(name).orders, after.kiosk(name).orders):
                 say(f"  {sign} {line}")
+        if dry_run:
+            say("Nothing was changed.")
+            return
         confirm("Order this?", sure=sure)
         keys = office.keys(passphrase(passphrase_file, _OFFICE))
-        letters = office.order(chosen, keys, mode=mode, changes=changes)
+        letters = orders.order(office, chosen, keys, mode=mode, changes=changes, notice=told)
         try:
             with OfficeLink(keys.authority, state.fleet, state.brokers, office.time) as link:
                 heard = sum(link.send(letters))
@@ -242,6 +348,11 @@ def order(
             return
         say(f"Ordered; {heard} of {len(letters)} hear it now. The others get it when the office hears of them:")
         say("`homeward-fleet list --ask` says which version each kiosk runs.")
+
+
+def _wifi(name: str | None, passphrase_file: Path | None) -> Wifi | None:
+    """Give the Wi-Fi of this name, with its passphrase from a file or asked for without showing it."""
+    return None if name is None else Wifi(name, passphrase(passphrase_file, f"the Wi-Fi {name}"))
 
 
 def _read(path: Path) -> bytes:

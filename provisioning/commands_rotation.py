@@ -1,4 +1,4 @@
-"""The commands that replace a key while the fleet works: rotate receipts, rotate orders; each takes the next step."""
+"""The commands that replace a key while the fleet works: rotate receipts, orders, ca; each takes the next step."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from edge_agent.errors import BrokerError, LocalError
+from edge_agent.errors import LocalError, errors_in_words
+from provisioning.acts import device_ca, rotation
+from provisioning.acts.sending import send
+from provisioning.decisions.device_ca import waits as ca_waits
+from provisioning.decisions.rotation import Step, next_step, waits_for
 from provisioning.fleet import Turn
-from provisioning.office_link import OfficeLink
-from provisioning.rotation import Step, next_step, waits_for
-from provisioning.terminal import confirm, errors_in_words, passphrase, say, tell
-from provisioning.words import rotated, rotation_change
+from provisioning.terminal import confirm, passphrase, say, tell
+from provisioning.words import ca_rotated, key_named, rotated, rotation_change, rotation_step, sent
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from provisioning.fleet import State
     from provisioning.office import Office
 
@@ -34,6 +38,12 @@ OfficePassphrase = Annotated[
 Anyway = Annotated[bool, typer.Option("--anyway", help="Don't wait for those who have not taken up the last step.")]
 Sure = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
+LeaveBehind = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--leave-behind", help="Kiosks, intakes or brokers that aren't ready, to go on without them: NAME,NAME."
+    ),
+]
 Out = Annotated[
     Path | None, typer.Option("--out", help="In the second step: new folder with the new receipt key, for the intakes.")
 ]
@@ -61,6 +71,7 @@ def receipts(
         state = office.state()
         if next_step(state, Turn.RECEIPTS) is Step.SWITCH and out is None and not dry_run:
             raise LocalError("the intakes need the new receipt key", next_step="Name a new folder for it: --out.")
+        _check_stick(state, Turn.RECEIPTS, root_file, dry_run=dry_run)
         if _agreed(office, state, Turn.RECEIPTS, anyway=anyway, sure=sure, dry_run=dry_run):
             _step(office, Turn.RECEIPTS, root_file, root_passphrase, passphrase_file, out)
 
@@ -78,18 +89,50 @@ def orders(
     """Take the next step towards another orders key, which signs orders, the registry and answers to kiosks."""
     office: Office = context.obj
     with errors_in_words():
-        if _agreed(office, office.state(), Turn.ORDERS, anyway=anyway, sure=sure, dry_run=dry_run):
+        state = office.state()
+        _check_stick(state, Turn.ORDERS, root_file, dry_run=dry_run)
+        if _agreed(office, state, Turn.ORDERS, anyway=anyway, sure=sure, dry_run=dry_run):
             _step(office, Turn.ORDERS, root_file, root_passphrase, passphrase_file, None)
+
+
+@rotate.command()
+def ca(
+    context: typer.Context,
+    leave_behind: LeaveBehind = None,
+    sure: Sure = False,
+    dry_run: DryRun = False,
+    passphrase_file: OfficePassphrase = None,
+) -> None:
+    """Take the next step towards another device CA, which certifies kiosks and servers."""
+    office: Office = context.obj
+    behind = [name.strip() for given in leave_behind or [] for name in given.split(",") if name.strip()]
+    with errors_in_words():
+        state = office.state()
+        step = next_step(state, Turn.CA)
+        _show(state, Turn.CA, [f"{w.name} {w.why}" for w in ca_waits(state, office.rolls.read(), office.now)])
+        if dry_run:
+            say("Brokers are asked when it is done. Nothing was changed.")
+            return
+        confirm("Do this?", sure=sure)
+        words = passphrase(passphrase_file, "the office")
+        state = device_ca.step(office, words, behind)
+        tell([*ca_rotated(step, office.directory.to_copy, behind, cluster=state.cluster), *device_ca.in_force(state)])
+        say(sent(send(office, state, office.keys(words))))
+
+
+def _show(state: State, turn: Turn, waits: Sequence[str]) -> None:
+    step = next_step(state, turn)
+    say(f"{key_named(turn)}, step {step} of {len(Step)}: {rotation_step(turn, step)}")
+    for sign, line in rotation_change(state, turn):
+        say(f"  {sign} {line}")
+    for wait in waits:
+        say(f"  ! {wait}")
 
 
 def _agreed(office: Office, state: State, turn: Turn, *, anyway: bool, sure: bool, dry_run: bool) -> bool:
     """Show the next step and what it waits for; ask. False for a dry run. Raises LocalError."""
-    say(f"The {turn} key, step {next_step(state, turn)} of {len(Step)}:")
-    for sign, line in rotation_change(state, turn):
-        say(f"  {sign} {line}")
     waits = waits_for(state, turn, office.rolls.read())
-    for wait in waits:
-        say(f"  ! {wait}")
+    _show(state, turn, waits)
     if dry_run:
         say("Nothing was changed.")
         return False
@@ -100,6 +143,16 @@ def _agreed(office: Office, state: State, turn: Turn, *, anyway: bool, sure: boo
         )
     confirm("Do this?", sure=sure)
     return True
+
+
+def _check_stick(state: State, turn: Turn, root_file: Path | None, *, dry_run: bool) -> None:
+    """Raise LocalError, before anything is asked, when the next step needs a root that was not named."""
+    if next_step(state, turn) is not Step.SWITCH and root_file is None and not dry_run:
+        raise _no_stick()
+
+
+def _no_stick() -> LocalError:
+    return LocalError("this step signs a bundle", next_step="Take the stick, and name its file with --root.")
 
 
 def _step(
@@ -113,27 +166,13 @@ def _step(
     step = next_step(office.state(), turn)
     if step is Step.SWITCH:
         words = passphrase(passphrase_file, "the office")
-        state = office.switch_rotation(turn, words, out)
+        state = rotation.switch(office, turn, words, out)
     else:
-        if root_file is None:
-            raise LocalError("this step signs a bundle", next_step="Take the stick, and name its file with --root.")
+        if root_file is None:  # somebody else took a step since this one was looked at
+            raise _no_stick()
         root = office.root(root_file, passphrase(root_passphrase, "the root"))
         words = passphrase(passphrase_file, "the office")
-        act = office.begin_rotation if step is Step.BEGIN else office.finish_rotation
-        state = act(turn, words, root)
+        act = rotation.begin if step is Step.BEGIN else rotation.finish
+        state = act(office, turn, words, root)
     tell(rotated(turn, step, office.directory.to_copy, out))
-    _send(office, state, words)
-
-
-def _send(office: Office, state: State, words: str) -> None:
-    """Bring what was signed to those who listen now; the others get it when the office hears of them."""
-    keys = office.keys(words)
-    try:
-        with OfficeLink(keys.authority, state.fleet, state.brokers, office.time) as link:
-            told = all(link.send(office.trust_letters(state)))
-            letters = office.orders(state, state.in_service, keys)
-            heard = sum(link.send(letters))
-    except BrokerError as fault:
-        say(f"Done, and not sent yet: {fault.what}")
-        return
-    say(f"An intake {'was told' if told else 'does not listen now'}; {heard} of {len(letters)} kiosks hear it now.")
+    say(sent(send(office, state, office.keys(words))))

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from edge_agent.errors import errors_in_words
 from edge_agent.mqtt import split_address
 from provisioning import broker_check
+from provisioning.acts import servers
+from provisioning.acts.servers import Output
 from provisioning.mosquitto import Broker
-from provisioning.office import Office, Output
-from provisioning.terminal import errors_in_words, passphrase, say, table, tell
+from provisioning.terminal import passphrase, say, table, tell
 from provisioning.words import broker_verdict, intake_written, mosquitto_written, rabbitmq_written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from provisioning.office import Office
 
 broker: Final = typer.Typer(no_args_is_help=True, help="Settings for a broker, and whether it keeps to them.")
 
@@ -60,7 +64,7 @@ def mosquitto(
         listener = Broker(listen, addresses[0][1], there, run_as=run_as, crl=True)
         keys = office.keys(passphrase(passphrase_file, _OFFICE))
         names = hosts or [host for host, _port in addresses]
-        written = office.mosquitto(keys, names, listener, Output(out, replace, dry_run))
+        written = servers.mosquitto(office, keys, names, listener, Output(out, replace, dry_run))
         _say_written(written, out, dry_run)
         if not dry_run:
             tell(mosquitto_written(out, there, names, run_as))
@@ -86,7 +90,7 @@ def rabbitmq(
         names = hosts or [host for host, _port in addresses]
         keys = office.keys(passphrase(passphrase_file, _OFFICE))
         output = Output(out, replace, dry_run)
-        written = office.rabbitmq(keys, names, nodes, installed_at, addresses[0][1], output)
+        written = servers.rabbitmq(office, keys, names, nodes, installed_at, addresses[0][1], output)
         _say_written(written, out, dry_run)
         if not dry_run:
             tell(rabbitmq_written(out, installed_at, names))
@@ -133,7 +137,7 @@ def intake(
     office: Office = context.obj
     with errors_in_words():
         keys = office.keys(passphrase(passphrase_file, _OFFICE))
-        written = office.intake(name, keys, Output(out, replace, dry_run), cluster=cluster)
+        written = servers.intake(office, name, keys, Output(out, replace, dry_run), cluster=cluster)
         _say_written(written, out, dry_run)
         if not dry_run:
             tell(intake_written(out, office.directory.to_copy))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 import secrets
 import shutil
 import signal
@@ -22,10 +23,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
-from edge_agent.errors import HomewardError, LocalError
+from edge_agent.errors import CameraError, HomewardError, LocalError
 from edge_agent.files import OWNER_ONLY
 from edge_agent.wire.bundle import Holder, Recipient
-from provisioning import office
+from provisioning import recipients
 from provisioning.children import Child, Mosquitto
 from provisioning.throwaway import ThrowawayFleet, place
 
@@ -41,6 +42,7 @@ _READY_S: Final = 60.0
 _SESSION_S: Final = 120.0
 _DELIVERY_S: Final = 60.0
 _HOLD_S: Final = 0.4
+_NO_PICTURE: Final = "BAD   camera: "  # how `homeward-kiosk check` begins its word on the photograph, its last
 
 _SENTENCES: Final = {
     ("kiosk", "ready"): "The kiosk is at rest. Its camera is off.",
@@ -61,6 +63,7 @@ _STAGES: Final = {
     "nothing_kept": "Nothing was kept, nothing was sent.",
     "done": "Done: the person has a receipt code to take along.",
 }
+_NO_FACE: Final = "The person may still send what was in the guide oval, or stop."
 
 
 class DemoError(LocalError):
@@ -91,7 +94,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--photo", type=Path, default=_PHOTOGRAPH, help="what the camera sees (default: an astronaut)")
     parser.add_argument("--language", default="en", choices=("zh", "ug", "en"), help="the person's language")
     parser.add_argument(
-        "--choose", default="face-1", metavar="CHOICE", help="which face, when asked: face-1, face-2, ... or oval"
+        "--choose",
+        default="face-1",
+        type=_choice,
+        metavar="CHOICE",
+        help="which face, when asked: face-1, face-2, ... or oval",
     )
     parser.add_argument("--say-no", action="store_true", help="the person does not consent")
     parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="where the opened picture goes")
@@ -102,9 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         outcome = Demo(console, here, chosen).play()
     except HomewardError as fault:
-        console.print(f"[red]It can't go on:[/] {fault.what}", markup=True)
-        if fault.next_step:
-            console.print(fault.next_step)
+        console.print("It can't go on:", style="red", end=" ")
+        console.print(fault.explain(), markup=False)  # a file may be called as its owner likes
         outcome = Outcome(reason=fault.code)
     except KeyboardInterrupt:
         outcome = Outcome(reason="interrupted")
@@ -122,6 +128,7 @@ class Demo:
         self._here = here
         self._chosen = chosen
         self._outcome = Outcome()
+        self._faces = 0  # in the picture that was taken
 
     def play(self) -> Outcome:
         """Make the fleet, start the programs, play the session, open the report."""
@@ -169,7 +176,7 @@ class Demo:
             key.parent.mkdir(parents=True, exist_ok=True)
             self._desk("key", "--name", name, "--out", str(key), "--passphrase-file", str(self._passphrase(name)))
             public = key.with_name(key.name + ".pub").read_text(encoding="utf-8")
-            made.append(office.recipient(public, holder))
+            made.append(recipients.recipient(public, holder))
         return made
 
     def _check(self, settings: str) -> None:
@@ -180,6 +187,9 @@ class Demo:
             check=False,
         )
         if checked.returncode:
+            what, _, next_step = checked.stdout.partition(_NO_PICTURE)[2].partition("\n")
+            if what:
+                raise CameraError(what, next_step=next_step.strip())
             problems = [line for line in checked.stdout.splitlines() if line.startswith(("BAD", "  "))]
             raise DemoError("\n".join(problems) or checked.stderr.strip())
 
@@ -205,7 +215,9 @@ class Demo:
         fault = next((line for line in kiosk.said if line["event"] == "fault"), None)
         if fault:
             return str(fault["code"])
-        return "no-face" if captured is not None and captured["faces"] == 0 else "no-consent"
+        if captured is None:
+            return "no-consent"
+        return "no-such-face" if captured["faces"] else "no-face"
 
     def _delivery(self, courier: Child) -> None:
         record = self._outcome.record_id
@@ -266,13 +278,23 @@ class Demo:
 
     def _heard(self, program: str, facts: Facts) -> None:
         event: Any = facts.get("event")
-        if event == "stage" and facts["stage"] in _STAGES:
+        if event == "captured":
+            self._faces = facts["faces"]
+        if event == "stage" and facts["stage"] == "choosing" and self._faces == 0:
+            self._say(_NO_FACE)
+        elif event == "stage" and facts["stage"] in _STAGES:
             self._say(_STAGES[facts["stage"]])
         elif (program, event) in _SENTENCES:
             self._say(_SENTENCES[program, event].format(**facts))
 
     def _say(self, sentence: str) -> None:
         self._console.print(f"· {sentence}", markup=False)
+
+
+def _choice(text: str) -> str:
+    if not re.fullmatch(r"face-[1-9]\d*|oval", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no choice: say face-1, face-2, ... or oval")
+    return text
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

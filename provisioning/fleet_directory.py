@@ -4,6 +4,7 @@
     office.keys    the office's keys under their passphrase
     audit.jsonl    one line an act
     lock           held while somebody changes something; says who
+    roll.json      how each kiosk fared when intakes last told; can be thrown away
     to-copy/       what brokers and intakes must be given, written anew after each act that changes it
 
 Whatever the moment of a Ctrl-C or a power cut: fleet.json is the old one or the new one, the log is completed from it,
@@ -22,9 +23,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from edge_agent.errors import LocalError, WireError
-from edge_agent.files import OWNER_ONLY, read_private, write_whole
+from edge_agent.files import OWNER_ONLY, Stamp, read_private, stamp, write_whole
 from provisioning import audit, handout
-from provisioning.fleet import FleetError, State, check_clock
+from provisioning.decisions.permission import check_clock
+from provisioning.fleet import FleetError, State
+from provisioning.fleet_view import RollFile
+from provisioning.languages import marked, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,10 +40,9 @@ STATE: Final = "fleet.json"
 OFFICE: Final = "office.keys"
 LOG: Final = "audit.jsonl"
 LOCK: Final = "lock"
+ROLL: Final = "roll.json"
 TO_COPY: Final = "to-copy"
-_RESTORE: Final = "Put the folder back from your last copy of it. Nothing was changed."
-
-_Stamp = tuple[int, int, int]
+_RESTORE: Final = marked("Put the folder back from your last copy of it. Nothing was changed.")
 
 
 @dataclass
@@ -64,7 +67,8 @@ class FleetDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._looked: tuple[_Stamp, State] | None = None
+        self.rolls = RollFile(path / ROLL)
+        self._looked: tuple[Stamp, State] | None = None
 
     @property
     def to_copy(self) -> Path:
@@ -86,20 +90,18 @@ class FleetDirectory:
     def check_free(self) -> None:
         """Raise LocalError when there is something in the directory's place."""
         if not self.is_free():
-            raise LocalError(f"{self.path} is there already", next_step="Name another folder with --fleet.")
+            raise LocalError(
+                phrase("{path} is there already", path=self.path), next_step=phrase("Name another folder with --fleet.")
+            )
 
     def look(self) -> State:
-        """Give the state to be shown: read when its file is another than at the last look. Raises as `read` does.
-
-        An act never relies on it.
-        """
+        """Give the state, read when its file is another than at the last look. Raises as `read` does."""
         try:
-            found = (self.path / STATE).stat()
+            now = stamp(self.path / STATE)
         except OSError:
             return self.read()  # which says why
-        stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
-        if self._looked is None or self._looked[0] != stamp:
-            self._looked = (stamp, self.read())
+        if self._looked is None or self._looked[0] != now:
+            self._looked = (now, self.read())
         return self._looked[1]
 
     def read(self) -> State:
@@ -107,13 +109,16 @@ class FleetDirectory:
         path = self.path / STATE
         if not path.exists():
             raise FleetError(
-                f"there is no fleet in {self.path}",
-                next_step="Name its folder with --fleet, or begin one: `homeward-fleet init`.",
+                phrase("there is no fleet in {path}", path=self.path),
+                next_step=phrase("Name its folder with --fleet, or begin one: `homeward-fleet init`."),
             )
         try:
             content = path.read_bytes()
         except OSError as fault:
-            raise FleetError(f"{path} can't be read: {fault.strerror}", next_step="Check whose it is.") from fault
+            raise FleetError(
+                phrase("{path} can't be read: {why}", path=path, why=fault.strerror),
+                next_step=phrase("Check whose it is."),
+            ) from fault
         return parse(content, str(path))
 
     def office_keys(self) -> bytes:
@@ -130,7 +135,10 @@ class FleetDirectory:
         try:
             content = path.read_bytes() if path.exists() else b""
         except OSError as fault:
-            raise audit.AuditError(f"{path} can't be read: {fault.strerror}", next_step="Check whose it is.") from fault
+            raise audit.AuditError(
+                phrase("{path} can't be read: {why}", path=path, why=fault.strerror),
+                next_step=phrase("Check whose it is."),
+            ) from fault
         return audit.verify(content, state.last_act)
 
     @contextlib.contextmanager
@@ -140,7 +148,7 @@ class FleetDirectory:
         Raises FleetError (somebody else is at it, damage), AuditError, ClockError.
         """
         with self._locked(who):
-            state = self.read()
+            state = self.look()
             self._append(self.log(state).missing)
             check_clock(now, state.last_act.at, believed=believed)
             yield Act(self, state, who, now)
@@ -148,8 +156,9 @@ class FleetDirectory:
     def put(self, state: State) -> None:
         """Put a state in force: rename first, then the log, which was whole before, then the copies for others."""
         write_whole(self.path / STATE, encode(state), replace=True)
+        self._looked = (stamp(self.path / STATE), state)
         self._append(state.last_act.line + b"\n")
-        handout.write_files(self.to_copy, handout.to_copy(state), replace=True)
+        handout.write_changed(self.to_copy, handout.to_copy(state))
 
     def _append(self, line: bytes) -> None:
         if not line:
@@ -178,8 +187,11 @@ class FleetDirectory:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise FleetError(
-                    f"somebody else is working on this fleet: {file.read(200).strip() or 'nobody gave a name'}",
-                    next_step="Wait until they are done. Nothing was changed.",
+                    phrase(
+                        "somebody else is working on this fleet: {who}",
+                        who=file.read(200).strip() or phrase("nobody gave a name"),
+                    ),
+                    next_step=phrase("Wait until they are done. Nothing was changed."),
                 ) from None
             file.truncate(0)
             file.write(f"{who} (process {os.getpid()})\n")
@@ -197,14 +209,24 @@ def parse(content: bytes, name: str) -> State:
     """Read a state out of its file's content; `name` stands for the file in errors. Raises FleetError."""
     line, _, rest = content.partition(b"\n")
     if rest.decode("ascii", "replace").strip() != hashlib.sha256(line).hexdigest():
-        raise FleetError(f"{name} is damaged, half written, or was changed by hand", next_step=_RESTORE)
+        raise FleetError(
+            phrase("{name} is damaged, half written, or was changed by hand", name=name), next_step=phrase(_RESTORE)
+        )
     try:
         state = msgspec.json.decode(line, type=State)
         named = {state.fleet, state.trusted.content.fleet, state.registered.fleet}
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        raise FleetError(f"{name} is no fleet of this version: {fault}", next_step=_RESTORE) from None
+        raise FleetError(
+            phrase("{name} is no fleet of this version: {why}", name=name, why=fault), next_step=phrase(_RESTORE)
+        ) from None
     except WireError as fault:
-        raise FleetError(f"{name} holds a document that can't be believed: {fault.what}", next_step=_RESTORE) from fault
+        raise FleetError(
+            phrase("{name} holds a document that can't be believed: {why}", name=name, why=fault.what),
+            next_step=phrase(_RESTORE),
+        ) from fault
     if len(named) != 1:
-        raise FleetError(f"{name} mixes several fleets: {', '.join(sorted(named))}", next_step=_RESTORE)
+        raise FleetError(
+            phrase("{name} mixes several fleets: {names}", name=name, names=", ".join(sorted(named))),
+            next_step=phrase(_RESTORE),
+        )
     return state

@@ -13,23 +13,26 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from edge_agent.errors import WireError
-from edge_agent.files import write_whole
+from edge_agent.files import Stamp, stamp, write_whole
 from edge_agent.wire import status
+from edge_agent.wire.fields import ClockQuality
 from edge_agent.wire.registry import Registry
-from edge_agent.wire.report import ClockQuality
 from provisioning.fleet import DAY, Condition
+from provisioning.languages import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from edge_agent.wire.roll import Entry
+    from edge_agent.wire.roll import Entry, Roll
     from provisioning.fleet import Kiosk, State
 
 SILENT_AFTER_S: Final = 900  # three statuses that did not come
 CERTIFICATE_DAYS: Final = 21  # renewal begins 30 days ahead; so late it did not go through
 LITTLE_FREE: Final = 512 * 1024 * 1024
 HOT_C: Final = 80.0
+_MINUTE: Final = 60
+_HOUR: Final = 60 * _MINUTE
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +55,18 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     orders_version: int | None = None
     bundle_version: int | None = None
     models: list[str] = []
+    certified_by: str | None = None  # the kid of the CA whose certificate its courier has, in hexadecimal
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What an intake said of itself; CAs by their kids, in hexadecimal."""
+
+    intake: str
+    at: int
+    bundle: int
+    registry: int
+    authorities: list[str]
+    certified_by: str | None
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +75,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     seen: list[Seen]
     signed_by: str = ""  # the kid of the intake's receipt key, in hexadecimal
+    intakes: list[Told] = []  # each as it last spoke
 
 
 class Need(IntEnum):
@@ -117,6 +133,7 @@ def _seen(entry: Entry, registry: Registry) -> Seen:
             refused=said.refused,
             free_bytes=said.free_bytes,
             temperature_c=said.temperature_c,
+            certified_by=None if said.certified_by is None else said.certified_by.hex(),
         )
         if said.health is None:
             return known
@@ -132,6 +149,22 @@ def _seen(entry: Entry, registry: Registry) -> Seen:
         bundle_version=health.bundle_version,
         models=[model.hex()[:8] for model in health.models],
     )
+
+
+def with_told(before: View | None, part: Roll) -> list[Told]:
+    """Give what intakes last said of themselves, with the one that tells this roll."""
+    known = [] if before is None else before.intakes
+    if part.by is None:
+        return known
+    said = Told(
+        intake=part.by.intake,
+        at=part.at,
+        bundle=part.by.bundle,
+        registry=part.by.registry,
+        authorities=[one.hex() for one in part.by.authorities],
+        certified_by=None if part.by.certified_by is None else part.by.certified_by.hex(),
+    )
+    return sorted([*(one for one in known if one.intake != said.intake), said], key=lambda one: one.intake)
 
 
 def floor(view: View | None, now: int) -> int:
@@ -162,7 +195,7 @@ def _row(state: State, kiosk: Kiosk, view: View | None, seen: Seen | None, now: 
     condition = state.condition(kiosk, now)
     needs: list[tuple[Need, str]] = []
     if condition is Condition.CARD_EXPIRED:
-        needs.append((Need.CARD, f"its card has expired: homeward-fleet card {kiosk.plan.id}"))
+        needs.append((Need.CARD, phrase("its card has expired: `homeward-fleet card {kiosk}`", kiosk=kiosk.plan.id)))
     if condition is Condition.IN_SERVICE:
         needs += _needs_in_service(kiosk, now)
         if view is not None:
@@ -173,42 +206,49 @@ def _row(state: State, kiosk: Kiosk, view: View | None, seen: Seen | None, now: 
 def _needs_in_service(kiosk: Kiosk, now: int) -> Iterable[tuple[Need, str]]:
     end = max(held.not_after for held in kiosk.certificates)
     if end < now:
-        yield Need.CERTIFICATE, "its certificate has ended: it can't deliver; make another card"
+        yield Need.CERTIFICATE, phrase("its certificate has ended: it can't deliver; make another card")
     elif end - now < CERTIFICATE_DAYS * DAY:
-        yield Need.CERTIFICATE, f"its certificate ends in {(end - now) // DAY} days: let the office listen"
+        days = (end - now) // DAY
+        yield Need.CERTIFICATE, phrase("its certificate ends in {days} days: let the office listen", days=days)
 
 
 def _needs_seen(kiosk: Kiosk, view: View, seen: Seen | None, now: int) -> Iterable[tuple[Need, str]]:
     if seen is None:
-        yield Need.SILENT, "it has never been heard"
+        yield Need.SILENT, phrase("it has never been heard")
         return
     silent = max(now, view.at) - seen.at
     if not seen.online or silent > SILENT_AFTER_S:
-        yield Need.SILENT, f"silent for {_duration(silent)}"
+        yield Need.SILENT, phrase("silent for {duration}", duration=_duration(silent))
     if seen.ready is False:
-        yield Need.BLOCKED, f"it takes no reports: {seen.blocked_by or 'no reason given'}"
+        why = seen.blocked_by or phrase("no reason given")
+        yield Need.BLOCKED, phrase("it takes no reports: {why}", why=why)
     yield from _needs_of_records(seen)
     yield from _needs_of_machine(seen)
     if lags(kiosk, seen):
-        yield Need.ORDERS, f"it runs orders {seen.orders_version}, not {kiosk.orders.version if kiosk.orders else 0}"
+        given = kiosk.orders.version if kiosk.orders else 0
+        yield Need.ORDERS, phrase("it runs orders {runs}, not {given}", runs=seen.orders_version, given=given)
 
 
 def _needs_of_records(seen: Seen) -> Iterable[tuple[Need, str]]:
     if seen.missing:
-        yield Need.MISSING, f"{seen.missing} of its records are missing: homeward-intake gaps"
+        yield Need.MISSING, phrase("{count} of its records are missing: `homeward-intake gaps`", count=seen.missing)
     if seen.doubt is not None:
-        yield Need.DOUBT, f"its own word can't be verified: {seen.doubt}"
+        yield Need.DOUBT, phrase("its own word can't be verified: {why}", why=seen.doubt)
     if seen.refused:
-        yield Need.REFUSED, f"{seen.refused} of its records are in quarantine: homeward-intake quarantine"
+        said = phrase("{count} of its records are in quarantine: `homeward-intake quarantine`", count=seen.refused)
+        yield Need.REFUSED, said
 
 
 def _needs_of_machine(seen: Seen) -> Iterable[tuple[Need, str]]:
     if seen.clock is ClockQuality.UNSET:
-        yield Need.CLOCK, "its clock was never set"
-    if seen.free_bytes is not None and seen.free_bytes < LITTLE_FREE:
-        yield Need.FULL, f"only {seen.free_bytes // (1024 * 1024)} MiB are free"
+        yield Need.CLOCK, phrase("its clock was never set")
+    if seen.free_bytes == 0:
+        said = phrase("its card takes no writes: it is full to the last byte, or worn out and read-only")
+        yield Need.BLOCKED, said
+    elif seen.free_bytes is not None and seen.free_bytes < LITTLE_FREE:
+        yield Need.FULL, phrase("only {size} MiB are free", size=seen.free_bytes // (1024 * 1024))
     if seen.temperature_c is not None and seen.temperature_c > HOT_C:
-        yield Need.HOT, f"it is {seen.temperature_c:.0f} °C hot"
+        yield Need.HOT, phrase("it is {degrees} °C hot", degrees=round(seen.temperature_c))
 
 
 def lags(kiosk: Kiosk, seen: Seen) -> bool:
@@ -217,10 +257,13 @@ def lags(kiosk: Kiosk, seen: Seen) -> bool:
 
 
 def _duration(seconds: int) -> str:
-    for unit, length in (("days", DAY), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} seconds"
+    if seconds >= 2 * DAY:
+        return phrase("{count} days", count=seconds // DAY)
+    if seconds >= 2 * _HOUR:
+        return phrase("{count} hours", count=seconds // _HOUR)
+    if seconds >= 2 * _MINUTE:
+        return phrase("{count} minutes", count=seconds // _MINUTE)
+    return phrase("{count} seconds", count=seconds)
 
 
 def plain(row: Row) -> dict[str, object]:
@@ -240,12 +283,22 @@ class RollFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._looked: tuple[Stamp, View | None] | None = None
 
     def read(self) -> View | None:
         """Give what was kept; None when there is nothing that can be read."""
         try:
+            now = stamp(self._path)
+            if self._looked is None or self._looked[0] != now:
+                self._looked = (now, self._decoded())
+            return self._looked[1]
+        except OSError:
+            return None
+
+    def _decoded(self) -> View | None:
+        try:
             return msgspec.json.decode(self._path.read_bytes(), type=View)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return None
 
     def write(self, view: View) -> None:

@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, Final
 from edge_agent.errors import MalformedError, WireError
 from edge_agent.wire import roll
 from edge_agent.wire.topics import Desk, Door, desk, door, parse_door
-from provisioning.enrolment import RefusedError
-from provisioning.fleet import FleetError, check_signs
-from provisioning.fleet_view import View, floor, lags, read
+from provisioning import letters
+from provisioning.acts import enrolment
+from provisioning.decisions.enrolment import RefusedError
+from provisioning.decisions.permission import check_certifies, check_signs
+from provisioning.fleet import FleetError
+from provisioning.fleet_view import View, floor, lags, read, with_told
 from provisioning.office_link import Letter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from edge_agent.wire.roll import Roll
-    from provisioning.enrolment import Applicant
+    from provisioning.decisions.enrolment import Applicant
     from provisioning.office import Keys, Office
     from provisioning.office_link import OfficeLink
 
 _REFUSED_KEPT: Final = 100
-BY_STAFF: Final = "refused-by-staff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,9 @@ class FrontDesk:
 
     def tend(self, seconds: float) -> None:
         """Listen for at most so long, and do what needs nobody. Raises LocalError."""
-        check_signs(self._office().state(), self._keys.orders)
+        state = self._office().state()
+        check_signs(state, self._keys.orders)
+        check_certifies(state, self._keys.authority)
         for heard in self._link.wait(seconds):
             if heard.topic == desk(self._fleet, Desk.ROLL):
                 self._gather(heard.payload)
@@ -77,7 +81,7 @@ class FrontDesk:
     def tell_intakes(self) -> bool:
         """Send the bundle and the registry in force to the intakes; say whether one listens."""
         office = self._office()
-        return all(self._link.send(office.trust_letters(office.state())))
+        return all(self._link.send(letters.trust(office.state())))
 
     def send(self, letters: Sequence[Letter]) -> list[bool]:
         """Send orders; say of each whether its kiosk hears. One that does not gets them when it is heard again."""
@@ -88,7 +92,7 @@ class FrontDesk:
 
         Where it did not, the kiosk asks again and is answered. Raises FleetError; then none is enrolled.
         """
-        replies = self._office().approve(applicants, self._keys)
+        replies = enrolment.approve(self._office(), applicants, self._keys)
         self.tell_intakes()
         for applicant in applicants:
             self._pending.pop(applicant.sha256, None)
@@ -97,20 +101,20 @@ class FrontDesk:
     def refuse(self, applicant: Applicant) -> None:
         """Refuse one whose words are others, and tell it so."""
         self._pending.pop(applicant.sha256, None)
-        reply = self._office().refuse(applicant, self._keys)
+        reply = enrolment.refuse(self._office(), applicant, self._keys)
         self._answer([applicant.name], [reply])
 
     def _hear(self, name: str, raw: bytes) -> None:
         office = self._office()
         try:
-            applicant = office.consider(name, raw, self._keys)
+            applicant = enrolment.consider(office, name, raw, self._keys)
         except RefusedError as fault:
             if all(raw != known.raw for known in self._pending.values()):
                 self._turn_away(office, name, raw, fault)
             return
         if applicant.renewal or applicant.again:
             try:
-                replies = office.approve([applicant], self._keys)
+                replies = enrolment.approve(office, [applicant], self._keys)
             except FleetError:  # somebody else is working on the fleet now: it asks again
                 return
             self.tell_intakes()
@@ -122,7 +126,7 @@ class FrontDesk:
     def _turn_away(self, office: Office, name: str, raw: bytes, fault: RefusedError) -> None:
         if not any((turned.name, turned.fault.what) == (name, fault.what) for turned in self.refused):
             self.refused.append(Turned(office.now, name, fault))
-        self._answer([name], [office.turn_away(name, raw, fault.reason, self._keys)])
+        self._answer([name], [enrolment.turn_away(office, name, raw, fault.reason, self._keys)])
 
     def _gather(self, payload: bytes) -> None:
         """Take a part of the roll; when all are there, keep the view, and send orders to whoever runs older ones."""
@@ -138,12 +142,13 @@ class FrontDesk:
             return
         self._gathering.clear()
         entries = [entry for number in sorted(parts) for entry in parts[number].kiosks]
-        self.view = View(at=part.at, seen=read(entries, state), signed_by=roll.signed_by(payload))
+        told = with_told(self.view, part)
+        self.view = View(at=part.at, seen=read(entries, state), signed_by=roll.signed_by(payload), intakes=told)
         office.rolls.write(self.view)
         seen = {one.kiosk: one for one in self.view.seen}
         late = [k.plan.id for k in state.kiosks if k.plan.id in seen and lags(k, seen[k.plan.id])]
         if late:
-            self._link.send(office.orders(state, late, self._keys))
+            self._link.send(letters.orders(state, late, self._keys))
 
     def _answer(self, names: Sequence[str], replies: Sequence[bytes]) -> list[bool]:
         letters = [

@@ -18,6 +18,7 @@ from edge_agent.files import OWNER_ONLY, PUBLIC, write_whole
 from edge_agent.mqtt import split_address
 from provisioning import mosquitto, rabbitmq
 from provisioning.fleet import OFFICE
+from provisioning.languages import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,13 +55,14 @@ def trust(state: State) -> Files:
 
 def to_copy(state: State) -> Files:
     """Give what changes with the fleet, for brokers and intakes that are set up already."""
-    return {
+    files = {
         "bundle.cose": File(state.bundle),
         "registry.cose": File(state.registry),
+        "ca.pem": text(state.authority),
         "acl": text(acl(state), OWNER_ONLY),
         "crl.pem": text(state.crl),
-        "definitions.json": text(definitions(state)),
     }
+    return files | ({"definitions.json": text(definitions(state))} if state.cluster else {})
 
 
 def acl(state: State) -> str:
@@ -141,10 +143,11 @@ def _queue(state: State) -> str:
 def check_place(out: Path, *, replace: bool) -> None:
     """Raise LocalError when a folder's place is taken."""
     if out.exists() and not out.is_dir():
-        raise LocalError(f"{out} is no folder", next_step="Name another place with --out.")
+        raise LocalError(phrase("{out} is no folder", out=out), next_step=phrase("Name another place with --out."))
     if out.is_dir() and any(out.iterdir()) and not replace:
         raise LocalError(
-            f"{out} is not empty", next_step="Name another folder, or let it be written over with --replace."
+            phrase("{out} is not empty", out=out),
+            next_step=phrase("Name another folder, or let it be written over with --replace."),
         )
 
 
@@ -160,6 +163,18 @@ def write_folder(out: Path, files: Mapping[str, File], *, replace: bool = False)
     with staged(out) as beside:
         write_files(beside, files)
         settle(beside, out)
+
+
+def write_changed(folder: Path, files: Mapping[str, File]) -> None:
+    """Bring a folder of files up to date, each whole; those that are as they should be are left alone."""
+    write_files(folder, {name: file for name, file in files.items() if not _is(folder / name, file)}, replace=True)
+
+
+def _is(path: Path, file: File) -> bool:
+    try:
+        return path.read_bytes() == file.content
+    except OSError:
+        return False
 
 
 def write_files(folder: Path, files: Mapping[str, File], *, replace: bool = False) -> None:
@@ -198,6 +213,6 @@ def settle(beside: Path, out: Path) -> None:
 def unwritable(path: Path, fault: OSError) -> LocalError:
     """Say why something can't be written."""
     return LocalError(
-        f"{path} can't be written: {fault.strerror}",
-        next_step="Check that it is not full, nor read-only, and whose it is.",
+        phrase("{path} can't be written: {why}", path=path, why=fault.strerror),
+        next_step=phrase("Check that it is not full, nor read-only, and whose it is."),
     )

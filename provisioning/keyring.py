@@ -26,6 +26,7 @@ from edge_agent.errors import KeyFileError
 from edge_agent.wire import cbor
 from edge_agent.wire.keys import SoftwareSigner, kid
 from edge_agent.wire.topics import Id
+from provisioning.languages import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,8 +56,9 @@ class OfficeKey(StrEnum):
     RECEIPTS = "receipts"
     ORDERS = "orders"
     CLAIMS = "claims"  # no signing key: claims' secrets are derived from it
-    NEXT_RECEIPTS = "next-receipts"  # these two while an old key and a new one overlap
+    NEXT_RECEIPTS = "next-receipts"  # these three while an old key and a new one overlap
     NEXT_ORDERS = "next-orders"
+    NEXT_AUTHORITY = "next-authority"
 
 
 def _hex_of(count: int) -> msgspec.Meta:
@@ -69,8 +71,8 @@ def held(keys: Mapping[str, bytes], point: bytes) -> SoftwareSigner:
         if name != OfficeKey.CLAIMS and (found := signer(secret)).public_key == point:
             return found
     raise KeyFileError(
-        f"the office's file does not hold the key {kid(point).hex()}, which the bundle names",
-        next_step="It is older than the fleet beside it: put both back from your newest copy of the folder.",
+        phrase("the office's file does not hold the key {key}, which the fleet names", key=kid(point).hex()),
+        next_step=phrase("It is older than the fleet beside it: put both back from your newest copy of the folder."),
     )
 
 
@@ -83,16 +85,24 @@ class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sealed: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{2})+\Z", max_length=2 * _MAX_SEALED)]
 
 
+def check_new(passphrase: str) -> None:
+    """Raise KeyFileError for a passphrase that is too short to guard anything."""
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise KeyFileError(
+            phrase(
+                "the passphrase is shorter than {count} characters",
+                count=SHORTEST_PASSPHRASE,
+            ),
+            next_step=phrase("Take four or more random words: it guards the whole fleet."),
+        )
+
+
 def protect(keys: Mapping[K, bytes], fleet: str, purpose: Purpose, passphrase: str) -> bytes:
     """Give the content of a key file; `keys` maps names to 32 bytes each.
 
     Raises KeyFileError for a short passphrase.
     """
-    if len(passphrase) < SHORTEST_PASSPHRASE:
-        raise KeyFileError(
-            f"the passphrase is shorter than {SHORTEST_PASSPHRASE} characters",
-            next_step="Take four or more random words: it guards the whole fleet.",
-        )
+    check_new(passphrase)
     salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
     plain = cbor.encode({str(name): secret for name, secret in keys.items()})
     sealed = AESGCM(_stretch(passphrase, salt)).encrypt(nonce, plain, _bound(fleet, purpose))
@@ -110,21 +120,29 @@ def unprotect(content: bytes, fleet: str, purpose: Purpose, passphrase: str) -> 
         file = msgspec.json.decode(content, type=_KeyFile)
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise KeyFileError(
-            f"it is no file with the {purpose} keys of a fleet, or it is damaged",
-            next_step="Name the right file; a damaged root comes back from its paper: `homeward-fleet backup restore`.",
+            phrase("it is no file with the {purpose} keys of a fleet, or it is damaged", purpose=purpose),
+            next_step=phrase(
+                "Name the right file; a damaged root comes back from its paper: `homeward-fleet backup restore`."
+            ),
         ) from fault
     if (file.fleet, file.purpose) != (fleet, purpose):
         raise KeyFileError(
-            f"it holds the {file.purpose} keys of fleet {file.fleet}, not the {purpose} keys of {fleet}",
-            next_step="Name the right file.",
+            phrase(
+                "it holds the {purpose} keys of fleet {fleet}, not the {wanted} keys of {own}",
+                purpose=file.purpose,
+                fleet=file.fleet,
+                wanted=purpose,
+                own=fleet,
+            ),
+            next_step=phrase("Name the right file."),
         )
     try:
         cipher = AESGCM(_stretch(passphrase, bytes.fromhex(file.salt)))
         plain = cipher.decrypt(bytes.fromhex(file.nonce), bytes.fromhex(file.sealed), _bound(fleet, purpose))
     except InvalidTag as fault:
         raise KeyFileError(
-            f"the passphrase does not open the {purpose} keys",
-            next_step="Type it again; if it is right, the file was changed.",
+            phrase("the passphrase does not open the {purpose} keys", purpose=purpose),
+            next_step=phrase("Type it again; if it is right, the file was changed."),
         ) from fault
     return msgspec.convert(cbor.decode(plain, max_bytes=_MAX_SEALED), dict[str, bytes])
 
@@ -134,7 +152,9 @@ def signer(secret: bytes) -> SoftwareSigner:
     try:
         return SoftwareSigner(ec.derive_private_key(int.from_bytes(secret, "big"), ec.SECP256R1()))
     except ValueError as fault:
-        raise KeyFileError("these bytes are no P-256 key", next_step="Name the right file or paper.") from fault
+        raise KeyFileError(
+            phrase("these bytes are no P-256 key"), next_step=phrase("Name the right file or paper.")
+        ) from fault
 
 
 def secret_of(key: ec.EllipticCurvePrivateKey) -> bytes:

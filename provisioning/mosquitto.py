@@ -19,6 +19,7 @@ MAX_PACKET_BYTES: Final = 160 * 1024  # a record of 128 KiB with its topic and p
 MAX_QUEUED_BYTES: Final = 256 * 1024 * 1024  # for an intake that is away; past it kiosks simply send again
 SESSION_DAYS: Final = 14
 PID_FILE: Final = "data/mosquitto.pid"
+SETTINGS: Final = "mosquitto.conf"
 _DOORS: Final = {"write": Door.REQUEST, "read": Door.REPLY}
 
 
@@ -69,6 +70,15 @@ def settings(broker: Broker) -> str:
         "log_type notice",
     ]
     return "\n".join(lines) + "\n"
+
+
+def listens_at(written: str) -> tuple[str, int]:
+    """Give where a mosquitto with these settings of ours listens: its address and port. Raises ValueError."""
+    for line in written.splitlines():
+        if line.startswith("listener "):
+            _, port, address = line.split()
+            return address, int(port)
+    raise ValueError("its settings name no listener")
 
 
 def acl(

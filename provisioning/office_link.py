@@ -15,20 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 
-from edge_agent.errors import BrokerError
-from edge_agent.mqtt import CONTENT_TYPE, GRANTED_QOS_1, no_delay, properties, split_address
+from edge_agent.errors import BrokerError, LocalError
+from edge_agent.mqtt import CONTENT_TYPE, GRANTED_QOS_1, make_client, properties, split_address
 from edge_agent.wire.topics import Desk, Door, desk, every_door
 from provisioning.fleet import OFFICE
 from provisioning.handout import File, write_files
+from provisioning.languages import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
+    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
@@ -57,18 +57,26 @@ class Letter:
     payload: bytes
 
 
-def tls(authority: Authority, identity: Identity) -> ssl.SSLContext:
-    """Make a TLS context that trusts the fleet's CA alone and shows this identity.
+def tls(trusted: bytes, identity: Identity | None) -> ssl.SSLContext:
+    """Make a TLS context that trusts the fleet's CA alone, `trusted` (PEM), and shows this identity or none.
 
-    Python's ssl takes a key by its file's name alone: it lies in a folder of our own for that moment.
+    Python's ssl takes a key by its file's name alone: it lies in a folder of our own meanwhile. Raises LocalError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_verify_locations(cadata=authority.trusted.decode())
-    with tempfile.TemporaryDirectory(prefix="homeward-office-") as folder:
-        here = Path(folder)
-        write_files(here, {"one.pem": File(identity.certificate), "one.key": File(identity.key, 0o600)})
-        context.load_cert_chain(here / "one.pem", here / "one.key")
+    context.load_verify_locations(cadata=trusted.decode())
+    if identity is None:
+        return context
+    try:
+        with tempfile.TemporaryDirectory(prefix="homeward-office-") as folder:
+            here = Path(folder)
+            write_files(here, {"one.pem": File(identity.certificate), "one.key": File(identity.key, 0o600)})
+            context.load_cert_chain(here / "one.pem", here / "one.key")
+    except OSError as fault:
+        raise LocalError(
+            phrase("no connection can be prepared: {why}", why=fault.strerror),
+            next_step=phrase("Check that {folder} is not full, nor read-only.", folder=tempfile.gettempdir()),
+        ) from fault
     return context
 
 
@@ -78,7 +86,7 @@ class OfficeLink:
     def __init__(self, authority: Authority, fleet: str, addresses: Sequence[str], now: dt.datetime) -> None:
         self._fleet = fleet
         self._addresses = [split_address(address) for address in addresses]
-        self._tls = tls(authority, authority.client(OFFICE, now, _LIFETIME))
+        self._tls = tls(authority.trusted, authority.client(OFFICE, now, _LIFETIME))
         self._client: Client | None = None
         self._listening = False
         self._problem = ""
@@ -109,8 +117,8 @@ class OfficeLink:
             if self._reach(host, port):
                 return
         raise BrokerError(
-            f"no broker takes the office in: {self._problem}",
-            next_step="Look whether it runs and has the newest acl and crl.pem: `homeward-fleet broker check`.",
+            phrase("no broker takes the office in: {problem}", problem=self._problem),
+            next_step=phrase("Look whether it runs and has the newest acl and crl.pem: `homeward-fleet broker check`."),
         )
 
     def wait(self, seconds: float) -> list[Heard]:
@@ -146,13 +154,8 @@ class OfficeLink:
     # -- One connection ------------------------------------------------------------------------------------------------
 
     def _reach(self, host: str, port: int) -> bool:
-        client = Client(
-            CallbackAPIVersion.VERSION2, OFFICE, protocol=MQTTProtocolVersion.MQTTv5, reconnect_on_failure=False
-        )
-        client.max_inflight_messages_set(0)
+        client = make_client(OFFICE, self._tls)
         client.connect_timeout = _PATIENCE_S
-        client.tls_set_context(self._tls)
-        client.on_socket_open = no_delay
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish

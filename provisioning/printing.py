@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING, Final
 
 import segno
 from fpdf import FPDF
+from fpdf.enums import MethodReturnValue
 
 from provisioning.backup import grouped
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from provisioning.backup import Split
 
 _LABEL_MM: Final = (100, 60)
+_EDGE_MM: Final = 5
+_BESIDE_MM: Final = 48  # where the words begin, beside the code
+_ROOM_MM: Final = 46  # for the words, from the code's height on
+_LINE_MM: Final = 0.48  # a line's height for each point of its type
 _INK: Final = (0x14, 0x21, 0x3D)  # the project's ink
 
 
@@ -35,11 +42,12 @@ def sheet(fleet: str, words: str, number: int, split: Split, fingerprint: str) -
     for line in (
         f"Fleet: {fleet}     Root: {fingerprint}",
         f"Sheet {number} of {split.sheets}. {kept}",
-        "Keep it dry, in a safe or with a person you would trust with it. Never photograph it: the code",
-        "below is for a scanner on the fleet's own computer.",
+        "Keep it dry, in a safe or with a person you would trust with it. Never photograph it: its code",
+        "is for a scanner on the fleet's own computer.",
         "To use it: homeward-fleet backup restore",
+        "Kept by: ______________________________     since: ________________",
     ):
-        page.multi_cell(0, 7, line, new_x="LMARGIN", new_y="NEXT")
+        page.multi_cell(0, 7, line, align="L", new_x="LMARGIN", new_y="NEXT")
     page.ln(6)
     page.set_font("Courier", "B", 15)
     for line in grouped(words):
@@ -52,16 +60,37 @@ def sheet(fleet: str, words: str, number: int, split: Split, fingerprint: str) -
 def label(fleet: str, kiosk: str, contact: str) -> bytes:
     """Print the label that goes onto a kiosk: whose it is, whom to call."""
     page = _page("landscape", (_LABEL_MM[1], _LABEL_MM[0]))
-    page.set_margin(5)
-    _qr(page, f"Homeward {fleet}/{kiosk} {contact}", x=5, y=10, size=40)
-    page.set_xy(48, 12)
-    page.set_font("Helvetica", "B", 16)
-    page.multi_cell(48, 8, kiosk, new_x="LEFT", new_y="NEXT")
-    page.set_font("Helvetica", "", 11)
-    page.multi_cell(48, 6, f"Homeward, fleet {fleet}", new_x="LEFT", new_y="NEXT")
+    page.set_margin(_EDGE_MM)
+    _qr(page, f"Homeward {fleet}/{kiosk} {contact}", x=_EDGE_MM, y=10, size=40)
+    lines = [("B", 16, kiosk), ("", 11, f"Homeward, fleet {fleet}")]
     if contact.isascii():
-        page.multi_cell(48, 6, contact, new_x="LEFT", new_y="NEXT")
+        lines += [("", 11, "Something wrong? Ask:"), ("B", 13, contact)]
+    scale = next((tenths / 10 for tenths in range(10, 5, -1) if _height(page, lines, tenths / 10) <= _ROOM_MM), 0.5)
+    page.set_xy(_BESIDE_MM, 10)
+    for style, size, words in lines:
+        _line(page, style, size * scale, words)
     return bytes(page.output())
+
+
+def _height(page: FPDF, lines: Sequence[tuple[str, float, str]], scale: float) -> float:
+    """Tell how high these lines stand beside the label's code, in millimetres, when they are printed at this scale."""
+    return sum(_line(page, style, size * scale, words, only_measure=True) for style, size, words in lines)
+
+
+def _line(page: FPDF, style: str, points: float, words: str, *, only_measure: bool = False) -> float:
+    page.set_font("Helvetica", style, points)
+    height = page.multi_cell(
+        _LABEL_MM[0] - _BESIDE_MM - _EDGE_MM,
+        points * _LINE_MM,
+        words,
+        align="L",
+        new_x="LEFT",
+        new_y="NEXT",
+        dry_run=only_measure,
+        output=MethodReturnValue.HEIGHT,
+    )
+    assert isinstance(height, int | float), "what was asked for"
+    return height
 
 
 def _page(orientation: str, size: str | tuple[float, float]) -> FPDF:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from edge_agent.wire.topics import Address, Channel, Desk, Door, check_id, desk, door, every_door, of_every_kiosk
+from edge_agent.wire.topics import Channel, Desk, Door, check_id, desk, every_door, of_every_kiosk
 from provisioning.fleet import CHECKED, CHECKER, OFFICE
 from provisioning.mosquitto import MAX_PACKET_BYTES, SESSION_DAYS
 
@@ -29,10 +29,14 @@ _EXCHANGE: Final = "amq.topic"
 ARRIVALS: Final = "homeward-arrivals"
 UNDELIVERED: Final = "homeward-undelivered"
 AMQPS_PORT: Final = 5671  # IANA's
+# What a node evaluates to read ca.pem, server.pem and server.key again: from then on, and without cutting a session.
+READ_ANEW: Final = "ssl:clear_pem_cache()."
 _QUEUE_BYTES: Final = 20 * 1024 * 1024 * 1024  # six hours of 10,000 kiosks; past it kiosks keep what they have
 _DELIVERIES: Final = 20  # then a message goes aside; by default it would vanish
 _FOR_EVER: Final = -1
 _NOTHING: Final = "^$"
+_ANY: Final = "[a-z0-9-]+"
+_HEARD: Final = rf"({_ANY}|\*)"  # who subscribes to `+` asks for `*`
 _POLICY: Final = {
     "vhost": _VHOST,
     "name": "homeward-arrivals",
@@ -101,14 +105,16 @@ def definitions(
     session. `rabbitmqctl close_all_user_connections NAME revoked` does.
     """
     users: dict[str, tuple[str, str]] = {}  # name: topics to write, topics to read
-    for kiosk in [*kiosks, CHECKER, CHECKED]:
-        at = Address(fleet, kiosk)
-        users[kiosk] = (
-            _topics(at.topic(Channel.RECORDS), at.topic(Channel.STATUS), door(fleet, kiosk, Door.REQUEST)),
-            _topics(at.topic(Channel.RECEIPTS), at.topic(Channel.ORDERS), door(fleet, kiosk, Door.REPLY)),
-        )
-    for claim in claims:
-        users[claim] = (_topics(door(fleet, claim, Door.REQUEST)), _topics(door(fleet, claim, Door.REPLY)))
+    said, heard = (Channel.RECORDS, Channel.STATUS), (Channel.RECEIPTS, Channel.ORDERS)
+    asks, replies = every_door(fleet, Door.REQUEST), every_door(fleet, Door.REPLY)
+    of_kiosks = (
+        _topics(*(of_every_kiosk(fleet, channel) for channel in said), asks),
+        _topics(*(of_every_kiosk(fleet, channel) for channel in heard), replies),
+    )
+    of_claims = (_topics(asks), _topics(replies))
+    for names, (write, read) in (([*kiosks, CHECKER, CHECKED], of_kiosks), (claims, of_claims)):
+        for name in names:
+            users[name] = (write.replace(_ANY, check_id(name)), read.replace(_ANY, name))
     users[OFFICE] = (
         _topics(
             every_door(fleet, Door.REPLY),
@@ -116,16 +122,16 @@ def definitions(
             desk(fleet, Desk.ASK),
             desk(fleet, Desk.TRUST),
         ),
-        _topics(every_door(fleet, Door.REQUEST), desk(fleet, Desk.ROLL)),
+        _topics(every_door(fleet, Door.REQUEST), desk(fleet, Desk.ROLL), level=_HEARD),
     )
     for intake in intakes:
         answers = _topics(of_every_kiosk(fleet, Channel.RECEIPTS), desk(fleet, Desk.ROLL))
         users[check_id(intake)] = (answers, _NOTHING)
-    for name in shut_out:
-        users[check_id(name)] = (_NOTHING, _NOTHING)
+    shut = {check_id(name) for name in shut_out}
+    users |= dict.fromkeys(shut_out, (_NOTHING, _NOTHING))
     content = {
         "vhosts": [{"name": _VHOST}],
-        "users": [_user(name, shut=name in shut_out) for name in users],
+        "users": [_user(name, shut=name in shut) for name in users],
         "permissions": [
             _reading(name) if name in intakes else _permission(name, shut=topics[0] == _NOTHING)
             for name, topics in users.items()
@@ -143,13 +149,13 @@ def definitions(
 
 def _for_intakes(fleet: str) -> tuple[str, ...]:
     from_kiosks = (of_every_kiosk(fleet, channel) for channel in (Channel.RECORDS, Channel.STATUS))
-    # Any intake can tell the roll. A newer registry would reach one of them only, so it is copied to each instead.
-    return (*from_kiosks, desk(fleet, Desk.ASK))
+    # Any intake can tell the roll, and any can take a part of a newer registry: they gather the parts in their store.
+    return (*from_kiosks, desk(fleet, Desk.ASK), desk(fleet, Desk.TRUST))
 
 
-def _topics(*names: str) -> str:
-    """Write a regular expression of MQTT topics as AMQP routing keys; `+` is one level of ids."""
-    keys = [re.escape(name.replace("/", ".")).replace(r"\+", "[a-z0-9-]+").replace(r"\-", "-") for name in names]
+def _topics(*names: str, level: str = _ANY) -> str:
+    """Write a regular expression of MQTT topics as AMQP routing keys; for `+` stands `level`, one level of ids."""
+    keys = [re.escape(name.replace("/", ".")).replace(r"\+", level).replace(r"\-", "-") for name in names]
     return f"^({'|'.join(keys)})$"
 
 

@@ -1,32 +1,24 @@
-"""How the staff's command line speaks and asks: calm sentences, hidden passphrases, errors with their next step."""
+"""How the staff's command line speaks and asks: calm sentences, hidden passphrases, a yes before each act."""
 
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from edge_agent.errors import HomewardError, KeyFileError, LocalError
 from edge_agent.files import read_private
+from provisioning.keyring import check_new
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-
-@contextmanager
-def errors_in_words() -> Generator[None]:
-    """End the command with an explanation when it meets one of our errors. Others are faults of ours and show."""
-    try:
-        yield
-    except HomewardError as fault:
-        sys.stderr.write(f"error: {fault.explain()}\n")
-        raise typer.Exit(1) from None
+T = TypeVar("T")
 
 
 def say(text: str = "", *, style: str | None = None) -> None:
@@ -42,30 +34,50 @@ def tell(paragraphs: Sequence[str]) -> None:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table."""
-    shown = Table(*columns, box=None, pad_edge=False)
+    shown = Table(*(Column(name, overflow="fold") for name in columns), box=None, pad_edge=False)
     for row in rows:
         shown.add_row(*(plain.replace("[", r"\[") for plain in row))
     Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(shown)
 
 
-def ask(question: str, why: str, given: str | None) -> str:
-    """Ask for something, saying in one sentence what it is for; nothing is asked that was given as an option."""
+def ask(question: str, why: str, given: str | None, read: Callable[[str], T]) -> T:
+    """Ask for something, saying in one sentence what it is for, until `read` takes the answer.
+
+    Nothing is asked that was given as an option; then a slip raises what `read` raises.
+    """
     if given is not None:
-        return given
+        return read(given)
     say(f"\n{why}", style="dim")
-    answer: str = typer.prompt(question)
-    return answer.strip()
+    while True:
+        try:
+            return read(typer.prompt(question).strip())
+        except HomewardError as fault:
+            say(fault.explain())
 
 
-def passphrase(file: Path | None, whose: str, *, new: bool = False) -> str:
-    """Read a passphrase from a file of mode 0600, or ask for it without showing it; twice when it is new."""
+def passphrase(file: Path | None, whose: str) -> str:
+    """Read a passphrase from a file of mode 0600, or ask for it without showing it."""
     if file is None:
-        asked: str = typer.prompt(f"Passphrase of {whose}", hide_input=True, confirmation_prompt=new, err=True)
+        asked: str = typer.prompt(f"Passphrase of {whose}", hide_input=True, err=True)
         return asked
     try:
         return read_private(file).decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as fault:
         raise KeyFileError(f"{file} is not UTF-8 text", next_step="Write the passphrase into it as text.") from fault
+
+
+def new_passphrase(file: Path | None, whose: str, check: Callable[[str], None] = check_new) -> str:
+    """Read a passphrase as `passphrase` does, or ask for it, twice, until `check` raises no LocalError."""
+    if file is not None:
+        return passphrase(file, whose)
+    while True:
+        asked: str = typer.prompt(f"Passphrase of {whose}", hide_input=True, confirmation_prompt=True, err=True)
+        try:
+            check(asked)
+        except LocalError as fault:
+            say(fault.explain())
+        else:
+            return asked
 
 
 def confirm(question: str, *, sure: bool) -> None:
@@ -87,7 +99,8 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as fault:
-        raise LocalError(f"{path} can't be read: {fault}", next_step="Check its place, rights and encoding.") from fault
+        why = fault.strerror if isinstance(fault, OSError) else "it is not UTF-8 text"
+        raise LocalError(f"{path} can't be read: {why}", next_step="Check its place, rights and encoding.") from fault
 
 
 def system_clock() -> int:

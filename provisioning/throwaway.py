@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Final
 
 from edge_agent.files import OWNER_ONLY, PUBLIC, write_whole
 from edge_agent.wire import bundle, registry
-from edge_agent.wire.consent import Controller
+from edge_agent.wire.fields import Controller
 from edge_agent.wire.keys import SoftwareSigner
 from provisioning import mosquitto
+from provisioning.card import WORD
 from provisioning.certificates import Authority, Identity, private_pem
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class ThrowawayFleet:
         self._write_identity(here / "courier", kiosk)
         self._register(kiosk, here / "kiosk" / "signing.key")
         parts = [
-            self._head(kiosk, "kiosk/signing.key"),
+            f'{self._head(kiosk, "kiosk/signing.key")}\nword = "{WORD}"',
             '[hardware]\nkind = "raspberry-pi"',
             f'[broker]\naddresses = ["{broker}"]\n{_TLS_FILES_OF_A_CARD}',
         ]

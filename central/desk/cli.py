@@ -11,18 +11,19 @@ import typer
 from central import trust
 from central.desk import commands_ends, keyfile, output, words
 from central.desk.opening import open_sealed
-from central.desk.options import STORE_HELP, Passphrase, Trust, passphrase
-from central.store.choice import Place, open_reader
+from central.desk.options import STORE_HELP, Passphrase, Trust, passphrase, place, trusted
+from central.store.choice import open_reader
 from central.store.port import Tombstone
-from central.terminal import errors_in_words, moment, now
-from edge_agent.errors import KeyFileError, LocalError, StoreError
+from central.times import moment, now
+from edge_agent.errors import KeyFileError, LocalError, StoreError, errors_in_words
+from edge_agent.wire.fields import ID_BYTES, MAX_RECORD_BYTES
 from edge_agent.wire.keys import RecipientPrivateKey
 from edge_agent.wire.receipts import EXPIRED, WITHDRAWN
-from edge_agent.wire.sealing import ID_BYTES, MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
     from central.desk.opening import Opened
     from central.desk.output import Written
+    from edge_agent.wire.registry import Registry
 
 app: Final = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__, rich_markup_mode=None
@@ -66,7 +67,7 @@ def key(
 @app.command("list")
 def list_records(store: Annotated[str, typer.Option("--store", help=STORE_HELP)], as_json: Json = False) -> None:
     """List the records in a store, oldest first: when each came, from which kiosk, its id."""
-    with errors_in_words(), open_reader(Place(store)) as records:
+    with errors_in_words(), open_reader(place(store)) as records:
         for kept in records.records():
             if as_json:
                 facts = {"record_id": kept.record_id.hex(), "kiosk": kept.kiosk, "arrived_at": kept.arrived_at}
@@ -95,32 +96,35 @@ def open_record(
 ) -> None:
     """Open a record: verify everything again, write the picture and the report, say the consent in words."""
     with errors_in_words():
-        raw, arrived_at = _sealed(record_id, store, file)
-        registry = trust.load(trust.TrustFiles.in_folder(trust_folder)).registry
+        raw, arrived_at, registry = _sealed(record_id, store, file, trust_folder)
         private = keyfile.read(key, passphrase(passphrase_file, new=False))
         opened = open_sealed(raw, registry, private, arrived_at=arrived_at)
         written = output.write(opened, out, force=force)
     print(json.dumps(_summary(opened, written)) if as_json else "\n".join(_account(opened, written)))
 
 
-def _sealed(record_id: str | None, store: str | None, file: Path | None) -> tuple[bytes, int | None]:
+def _sealed(
+    record_id: str | None, store: str | None, file: Path | None, trust_folder: Path
+) -> tuple[bytes, int | None, Registry]:
     """Get the sealed bytes from where the command line says, and when an intake took them in, where one did.
 
-    Raises LocalError or StoreError.
+    With them the registry to hold them against. Raises HomewardError.
     """
     match record_id, store, file:
         case None, None, Path():
+            registry = trust.load(trust.TrustFiles.in_folder(trust_folder)).registry
             try:
                 with file.open("rb") as sealed:
-                    return sealed.read(MAX_RECORD_BYTES + 1), None
+                    return sealed.read(MAX_RECORD_BYTES + 1), None, registry
             except OSError as fault:
                 raise LocalError(
                     f"{file} can't be read: {fault.strerror}", next_step="Check its place and rights."
                 ) from fault
         case str(), str(), None:
-            with open_reader(Place(store)) as records:
+            with open_reader(place(store)) as records:
                 wanted = _record_id(record_id)
                 found, sealed_bytes = records.find(wanted), records.sealed(wanted)
+                registry = trusted(trust_folder, records).registry
             if isinstance(found, Tombstone):
                 raise StoreError(
                     f"record {record_id} was erased {moment(found.erased_at)}: {_BECAUSE[found.because]}",
@@ -128,7 +132,7 @@ def _sealed(record_id: str | None, store: str | None, file: Path | None) -> tupl
                 )
             if found is None or sealed_bytes is None:
                 raise StoreError(f"the store has no record {record_id}", next_step="See `homeward-desk list`.")
-            return sealed_bytes, found.arrived_at
+            return sealed_bytes, found.arrived_at, registry
         case _:
             raise LocalError(
                 "nothing says which record", next_step="Give either a record's id with --store, or --file alone."

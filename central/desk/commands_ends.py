@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from central import trust
 from central.desk import keyfile, output
 from central.desk.opening import open_sealed
-from central.desk.options import STORE_HELP, Passphrase, Trust, passphrase
-from central.store.choice import Place, open_reader
+from central.desk.options import STORE_HELP, Passphrase, Trust, passphrase, place, trusted
+from central.store.choice import open_reader
 from central.store.port import Tombstone
-from central.terminal import errors_in_words, moment, now
-from edge_agent.errors import KeyFileError, StoreError, UnknownSignerError, WireError
+from central.times import moment, now
+from edge_agent.errors import KeyFileError, StoreError, UnknownSignerError, WireError, errors_in_words
 from edge_agent.files import PUBLIC, write_whole
 from edge_agent.wire import receipt_code, withdrawal
 from edge_agent.wire.keys import kid
@@ -49,14 +48,14 @@ def withdraw(
     """Take a report back for somebody who telephones: find it by its code, and sign its withdrawal."""
     with errors_in_words():
         wanted = receipt_code.parse(code)
-        trusted = trust.load(trust.TrustFiles.in_folder(trust_folder))
-        private = keyfile.read(key, passphrase(passphrase_file, new=False))
-        signer = _signer(private, trusted)
-        with open_reader(Place(store)) as records:
-            found = _find(wanted, records, private, trusted)
+        with open_reader(place(store)) as records:
+            believed = trusted(trust_folder, records)
+            private = keyfile.read(key, passphrase(passphrase_file, new=False))
+            signer = _signer(private, believed)
+            found = _find(wanted, records, private, believed)
         claims = found.claims
         named = Withdrawn(record_id=claims.record_id, sha256=found.sha256, epoch=claims.epoch, seq=claims.seq)
-        content = DeskWithdrawal(fleet=trusted.registry.fleet, kiosk=claims.kiosk, issued_at=now(), withdraws=named)
+        content = DeskWithdrawal(fleet=believed.registry.fleet, kiosk=claims.kiosk, issued_at=now(), withdraws=named)
         write_whole(out, withdrawal.sign_at_desk(content, signer), mode=PUBLIC, replace=True)
         erased = [] if opened is None else output.erase(opened, found.record_id)
     print(f"Withdrawal of record {found.record_id} of kiosk {claims.kiosk}: {out}")
@@ -89,11 +88,11 @@ def expire(
     print(f"{erased} {done}, {kept} kept. Backups and printed pictures are yours to destroy.")
 
 
-def _signer(private: RecipientPrivateKey, trusted: Trusted) -> SoftwareSigner:
+def _signer(private: RecipientPrivateKey, believed: Trusted) -> SoftwareSigner:
     """Give the key that signs withdrawals. Raises KeyFileError when no intake would believe it."""
     signer = keyfile.withdrawal_signer(private)
     try:
-        trusted.bundle.withdrawal_key(kid(signer.public_key))
+        believed.bundle.withdrawal_key(kid(signer.public_key))
     except UnknownSignerError as fault:
         raise KeyFileError(
             "the fleet's bundle does not let this key take reports back",
@@ -102,7 +101,7 @@ def _signer(private: RecipientPrivateKey, trusted: Trusted) -> SoftwareSigner:
     return signer
 
 
-def _find(wanted: str, records: Reader, private: RecipientPrivateKey, trusted: Trusted) -> Opened:
+def _find(wanted: str, records: Reader, private: RecipientPrivateKey, believed: Trusted) -> Opened:
     """Open reports, the newest first, until one has this code. Raises StoreError when none has."""
     closed = 0
     for kept in reversed([kept for kept in records.records() if kept.withdraws is None]):
@@ -110,7 +109,7 @@ def _find(wanted: str, records: Reader, private: RecipientPrivateKey, trusted: T
         if sealed is None:
             continue  # erased meanwhile
         try:
-            opened = open_sealed(sealed, trusted.registry, private, arrived_at=kept.arrived_at)
+            opened = open_sealed(sealed, believed.registry, private, arrived_at=kept.arrived_at)
         except WireError:
             closed += 1
             continue
@@ -129,6 +128,6 @@ def _over(copy: output.Copy, store: str | None) -> str | None:
         return f"it ended {moment(copy.ends_at)}"
     if store is None:
         return None
-    with open_reader(Place(store)) as records:
+    with open_reader(place(store)) as records:
         found = records.find(bytes.fromhex(copy.record_id))
     return f"{found.because} at the intake, {moment(found.erased_at)}" if isinstance(found, Tombstone) else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from central.terminal import moment
+from central.times import moment
 from edge_agent.wire.consent import Purpose, Role, Status, Subject
-from edge_agent.wire.report import ClockQuality
+from edge_agent.wire.fields import ClockQuality
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

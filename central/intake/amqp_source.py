@@ -20,7 +20,7 @@ from pika.exceptions import ChannelClosedByBroker
 from pika.spec import Basic
 
 from central.intake.core import MAX_BATCH, Arrival
-from central.intake.mqtt_source import common_name
+from central.intake.presence import common_name
 from central.intake.receiver import CONNECT_S, GOODBYE_S, IDLE_S, RECEIVE_MAXIMUM
 from edge_agent.events import emit
 from edge_agent.mqtt import CONTENT_TYPE, tls_context

@@ -6,10 +6,11 @@ kiosk's signed health says how far it has come. See docs/wire-format.md.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_agent.wire.sealing import FIRST_IN_CHAIN
+from edge_agent.wire.fields import FIRST_IN_CHAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -66,13 +67,17 @@ def examine(links: Sequence[Link], reach: Mapping[bytes, int], refused: Iterable
     return findings
 
 
+def holes(first: int, last: int, here: Sequence[int]) -> list[tuple[int, int]]:
+    """Give the numbers from `first` to `last` that are not `here`, which is in order, as ranges with both ends."""
+    ends = [first - 1, *here, last + 1]
+    return [(before + 1, after - 1) for before, after in itertools.pairwise(ends) if after - before > 1]
+
+
 def _missing(epoch: bytes, kept: Mapping[int, Link], reach: int) -> list[Missing]:
     here = sorted(kept)
-    ends = [*here, max(reach, here[-1] if here else 0) + 1]
     return [
-        Missing(epoch, before + 1, after - 1, kept[before].arrived_at if before else None)
-        for before, after in zip([0, *here], ends, strict=True)
-        if after - before > 1
+        Missing(epoch, first, last, kept[first - 1].arrived_at if first > 1 else None)
+        for first, last in holes(1, max(reach, here[-1] if here else 0), here)
     ]
 
 

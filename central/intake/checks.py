@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from central import trust
-from central.intake.mqtt_source import common_name
+from central.intake.presence import common_name
 from central.store.choice import open_reader
-from edge_agent.errors import BrokerError, HomewardError, KeyFileError, SettingsError
+from edge_agent.errors import BrokerError, ExpiredError, HomewardError, KeyFileError, SettingsError
 from edge_agent.files import read_private, read_signer
 from edge_agent.mqtt import tls_context
 from edge_agent.wire.keys import kid
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from central.intake.settings import Broker, IntakeSettings
-    from central.intake.settings import Store as StoreSettings
+    from central.store.settings import Store as StoreSettings
     from central.trust import Trust
 
 _PATIENCE_S: Final = 5.0
+_RENEW: Final = "Sign a newer one: `homeward-fleet recipients renew`. Kiosks take no reports until they have it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,10 @@ def _check_receipt_key(settings: IntakeSettings) -> str:
 def _check_trust(settings: IntakeSettings, now: int) -> str:
     found = trust.load(settings.trust.files())
     check_fits(found, settings)
-    found.bundle.check_alive(now)
+    try:
+        found.bundle.check_alive(now)
+    except ExpiredError as fault:
+        raise ExpiredError(fault.what, next_step=_RENEW) from fault
     kiosks = len(found.registry.kiosks)
     return f"bundle {found.bundle.content.version}, registry {found.registry.version} with {kiosks} kiosks"
 

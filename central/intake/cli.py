@@ -13,23 +13,26 @@ from central.intake.amqp_source import AmqpSource
 from central.intake.checks import check as check_all
 from central.intake.checks import check_fits
 from central.intake.core import Intake
+from central.intake.documents import Documents, Follower
 from central.intake.metrics import MeasuredCarrier, MeasuredVault, Metrics, served
 from central.intake.mqtt_source import MqttSource
 from central.intake.office import OfficeWindow
 from central.intake.options import Config
+from central.intake.presence import presence
 from central.intake.receiver import Receiver
 from central.intake.settings import IntakeSettings, load
 from central.intake.stopping import Stop
 from central.intake.upkeep import Upkeep
 from central.store import migrations
-from central.store.choice import open_reader, open_store
-from central.store.sqlite import SqliteStore
-from central.terminal import errors_in_words, now
+from central.store.choice import alone, open_reader, open_store
+from central.store.sqlite_writer import SqliteStore
+from central.times import now
 from central.trust import Floor, LiveTrust
-from edge_agent.errors import HomewardError, SettingsError, StoreError
+from edge_agent.errors import HomewardError, SettingsError, StoreError, errors_in_words
 from edge_agent.events import emit
 from edge_agent.files import read_signer
 from edge_agent.settings import describe
+from edge_agent.wire.roll import What
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +47,6 @@ for commands in (commands_records, commands_ends, commands_quarantine):
     commands.join(app)
 
 _STORE_AGAIN_S: Final = 1.0
-_BUNDLE, _REGISTRY = "bundle", "registry"
 
 
 def main() -> None:
@@ -62,19 +64,31 @@ def run(config: Config) -> None:
         signer = read_signer(Path(settings.receipt_key))
         metrics = Metrics()
         with ExitStack() as running:
-            store = running.enter_context(open_store(settings.store.place, _patience(stop, metrics)))
-            trust = _live_trust(settings, store, metrics)
+            place = settings.store.place
+            running.enter_context(alone(place))
+            store = running.enter_context(open_store(place, _patience(stop, metrics)))
+            documents = Documents(store, settings.trust.files())
+            documents.begin()
+            trust = _live_trust(settings, store, documents, metrics)
             check_fits(trust.current(), settings)
             office = OfficeWindow(
-                settings.fleet, settings.trust.files(), trust, signer, now, lambda: open_reader(settings.store.place)
+                settings.fleet,
+                documents,
+                trust,
+                signer,
+                now,
+                lambda: open_reader(place),
+                presence(settings.broker),
             )
             running.callback(office.close)
             source = _source(settings, office.filters)
             metrics.watch(lambda: source.connected, lambda: len(source.arrivals))
             if settings.metrics is not None:
                 running.enter_context(served(metrics, settings.metrics.port))
-            upkeep = Upkeep(store, now) if isinstance(store, SqliteStore) else None
-            receiver = Receiver(source, settings.broker.targets(), stop, between=upkeep)
+            before: list[Callable[[], None]] = [Follower(documents, trust, now)]
+            if isinstance(store, SqliteStore):
+                before.append(Upkeep(store, now))
+            receiver = Receiver(source, settings.broker.targets(), stop, before)
             carrier = MeasuredCarrier(receiver, metrics)
             receiver.run(Intake(MeasuredVault(store, metrics), trust, signer, now, carrier, office))
 
@@ -96,17 +110,18 @@ def _patience(stop: Stop, metrics: Metrics) -> Callable[[StoreError], bool]:
     return try_again
 
 
-def _live_trust(settings: IntakeSettings, store: Store, metrics: Metrics) -> LiveTrust:
+def _live_trust(settings: IntakeSettings, store: Store, documents: Documents, metrics: Metrics) -> LiveTrust:
     def adopted(floor: Floor) -> None:
-        store.raise_floor(_BUNDLE, floor.bundle)
-        store.raise_floor(_REGISTRY, floor.registry)
+        store.raise_floor(What.BUNDLE.value, floor.bundle)
+        store.raise_floor(What.REGISTRY.value, floor.registry)
+        documents.offer()
         metrics.adopted(floor)
         emit("trust_adopted", bundle=floor.bundle, registry=floor.registry)
 
     def refused(fault: HomewardError) -> None:
         emit("trust_refused", code=fault.code, problem=fault.what)
 
-    floor = Floor(store.floor(_BUNDLE), store.floor(_REGISTRY))
+    floor = Floor(store.floor(What.BUNDLE.value), store.floor(What.REGISTRY.value))
     return LiveTrust(settings.trust.files(), floor, adopted=adopted, refused=refused)
 
 

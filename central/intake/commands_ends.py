@@ -15,14 +15,17 @@ from central.intake.options import Config, Json
 from central.intake.settings import load
 from central.store.choice import open_keeper, open_reader, open_store
 from central.store.port import Fate, Recall
-from central.terminal import errors_in_words, moment, now
-from edge_agent.errors import LocalError, ReplayError, WireError, WrongSignerError
+from central.times import moment, now
+from edge_agent.errors import LocalError, ReplayError, WireError, WrongSignerError, errors_in_words
 from edge_agent.files import PUBLIC, read_signer, write_whole
 from edge_agent.wire import receipts, withdrawal
 from edge_agent.wire.receipts import Receipt
 
 if TYPE_CHECKING:
+    from central.store.choice import Place
     from central.store.port import Kept
+    from edge_agent.wire.bundle import TrustedBundle
+    from edge_agent.wire.withdrawal import DeskWithdrawal
 
 _DAY_S: Final = 86_400
 
@@ -61,13 +64,14 @@ def expire(
     """Erase what has ended: of each such record a tombstone stays, without personal data.
 
     Run it daily where records are in PostgreSQL; there it needs `store.owner`, and takes whole days that are over. An
-    intake that runs on a SQLite file does it by itself.
+    intake that runs on a SQLite file does it by itself. The intake may run meanwhile.
     """
+    if dry_run and orphans:
+        raise typer.BadParameter("--dry-run looks for no orphans: leave --orphans out")
     with errors_in_words():
         place = load(config).store.place
         if dry_run:
-            with open_reader(place) as reader:
-                _tell(list(reader.ended(now())), as_json=as_json)
+            _tell_ended(place, now(), as_json=as_json)
             return
         with open_keeper(place) as keeper:
             done = keeper.erase_ended(now())
@@ -76,6 +80,16 @@ def expire(
     words = f"Erased {done.records} records and {done.quarantined} entries of the quarantine."
     words += f" Deleted {swept} orphans." if orphans else ""
     print(json.dumps(facts) if as_json else words)
+
+
+def _tell_ended(place: Place, at: int, *, as_json: bool) -> None:
+    """Say what `expire` would erase, and then how many of each."""
+    with open_reader(place) as store:
+        ended = list(store.ended(at))
+        quarantined = sum(entry.ends_at <= at for entry in store.quarantined())
+    _tell(ended, as_json=as_json)
+    words = f"Would erase {len(ended)} records and {quarantined} entries of the quarantine."
+    print(json.dumps({"records": len(ended), "quarantined": quarantined}) if as_json else words)
 
 
 def _tell(records: list[Kept], *, as_json: bool) -> None:
@@ -93,7 +107,7 @@ def withdraw(
 ) -> None:
     """Take a record back for somebody who telephoned: erase it here, and answer with a signed receipt.
 
-    On a SQLite file the running intake must be stopped for that moment; the broker keeps what comes meanwhile.
+    The intake may run meanwhile.
     """
     with errors_in_words():
         settings = load(config)
@@ -101,7 +115,7 @@ def withdraw(
         trusted = trust.load(settings.trust.files())
         check_fits(trusted, settings)
         raw = _read(file)
-        content = withdrawal.trust_desk(raw, trusted.bundle)
+        content = _trusted(file, raw, trusted.bundle)
         at = now()
         with open_store(settings.store.place, lambda _: False) as store:
             (fate,) = store.commit([Recall(raw, content)], at).result()
@@ -123,6 +137,16 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as fault:
         raise LocalError(f"{file} can't be read: {fault.strerror}", next_step="Check its place and rights.") from fault
+
+
+def _trusted(file: Path, raw: bytes, bundle: TrustedBundle) -> DeskWithdrawal:
+    try:
+        return withdrawal.trust_desk(raw, bundle)
+    except WireError as fault:
+        raise LocalError(
+            f"{file} is no withdrawal that this fleet believes: {fault.what}",
+            next_step="Nothing was erased. Make it with `homeward-desk withdraw`, by a desk that the bundle allows it.",
+        ) from fault
 
 
 def _check(fate: Fate) -> None:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from central import trust
 from central.intake.core import judge
 from central.intake.options import Config, Json
+from central.intake.progress import counted
 from central.intake.settings import load
 from central.store.choice import open_reader, open_store
 from central.store.port import Fate, Sealed
-from central.terminal import errors_in_words, moment, now
-from edge_agent.errors import StoreError, WireError
+from central.times import moment, now
+from edge_agent.errors import StoreError, WireError, errors_in_words
 from edge_agent.wire import records
 
 if TYPE_CHECKING:
     from central.store.port import Quarantined
 
+_TIMES: Final = ("first_at", "last_at", "ends_at")
 Number = Annotated[int, typer.Argument(help="The entry's number, as `list` gives it.")]
 
 
@@ -37,7 +39,8 @@ def join(app: typer.Typer) -> None:
 def quarantine_list(config: Config, as_json: Json = False) -> None:
     """List what is in quarantine."""
     with errors_in_words(), open_reader(load(config).store.place) as store:
-        for entry in store.quarantined():
+        entries = list(store.quarantined())
+        for entry in entries:
             if as_json:
                 print(json.dumps(_facts(entry)))
             else:
@@ -46,6 +49,8 @@ def quarantine_list(config: Config, as_json: Json = False) -> None:
                     f"{entry.number:>6}  {entry.reason:<16} {entry.topic}  {entry.size} bytes, "
                     f"{times} {moment(entry.last_at)}"
                 )
+        if not entries and not as_json:
+            print("Nothing is in quarantine.")
 
 
 def quarantine_show(
@@ -62,7 +67,9 @@ def quarantine_show(
         if raw:
             sys.stdout.buffer.write(content)
             return
-        for name, fact in (_facts(entry) | {"explanation": entry.explanation} | _claimed(content)).items():
+        facts = _facts(entry) | {"ends_at": entry.ends_at} | {"explanation": entry.explanation} | _claimed(content)
+        facts |= {name: moment(int(fact)) for name, fact in facts.items() if name in _TIMES}
+        for name, fact in facts.items():
             print(f"{name}: {fact}")
 
 
@@ -108,7 +115,7 @@ def quarantine_retry(
             if number is not None and not entries:
                 raise StoreError(f"nothing in quarantine has number {number}", next_step="See `quarantine list`.")
             fates: Counter[Fate] = Counter()
-            for entry in entries:
+            for entry in counted(entries, "verified again"):
                 again = judge(entry.topic, store.quarantined_bytes(entry.number) or b"", registry)
                 if isinstance(again, Sealed):
                     fates.update(store.commit([again], now()).result())

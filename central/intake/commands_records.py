@@ -5,20 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from central import trust
 from central.intake import chain
 from central.intake.options import Config, Json
+from central.intake.progress import counted
 from central.intake.settings import load
 from central.store.choice import open_reader
 from central.store.port import Link
-from central.terminal import errors_in_words, moment
-from edge_agent.errors import AlteredError, LocalError, ReplayError, RevokedError, WireError
+from central.times import moment
+from edge_agent.errors import AlteredError, LocalError, ReplayError, RevokedError, WireError, errors_in_words
 from edge_agent.files import write_whole
 from edge_agent.wire import records
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from edge_agent.wire.registry import Registry
 
 To = Annotated[Path | None, typer.Option("--to", help="A folder for files; without it, JSON lines on standard output.")]
-_SAY_EVERY: Final = 1000
 
 
 def join(app: typer.Typer) -> None:
@@ -98,7 +97,7 @@ def verify(config: Config, as_json: Json = False) -> None:
         settings = load(config)
         registry = trust.load(settings.trust.files()).registry
         with open_reader(settings.store.place) as store, open_reader(settings.store.place) as beside:
-            for kept in store.records():
+            for kept in counted(store.records(), "checked"):
                 fault = _fault(kept, beside.sealed(kept.record_id), registry)
                 checked += 1
                 if fault is not None:
@@ -106,8 +105,6 @@ def verify(config: Config, as_json: Json = False) -> None:
                     facts = {"record_id": kept.record_id.hex(), "kiosk": kept.kiosk, "problem": fault.code}
                     what = f"{kept.record_id.hex()} of {kept.kiosk}: {fault.what}"
                     print(json.dumps(facts) if as_json else what)
-                if checked % _SAY_EVERY == 0:
-                    sys.stderr.write(f"{checked} checked, {wrong} wrong\n")
     print(json.dumps({"checked": checked, "wrong": wrong}) if as_json else f"{checked} records checked, {wrong} wrong.")
     raise typer.Exit(1 if wrong else 0)
 
@@ -132,7 +129,8 @@ def export(config: Config, to: To = None) -> None:
     """Give sealed records and their claims to another system, and the tombstones of what was erased.
 
     In a folder, ID.cose holds a record as it was sealed, ID.json its claims, ID.erased.json a tombstone; what was
-    erased since the last time is erased there too. As JSON lines, `sealed` is base64.
+    erased since the last time is erased there too. As JSON lines, `sealed` is base64. How far it is stands on standard
+    error.
     """
     with errors_in_words(), open_reader(place := load(config).store.place) as store:
         if to is None:
@@ -144,7 +142,7 @@ def export(config: Config, to: To = None) -> None:
 
 def _lines(store: Reader, place: Place) -> Iterator[dict[str, Any]]:
     with open_reader(place) as beside:
-        for kept in store.records():
+        for kept in counted(store.records(), "exported"):
             sealed = beside.sealed(kept.record_id)
             if sealed is not None:  # erased since
                 yield _claims(kept, sealed) | {"sealed": base64.b64encode(sealed).decode()}
@@ -157,7 +155,7 @@ def _export_to(folder: Path, store: Reader, place: Place) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         new, erased = 0, 0
         with open_reader(place) as beside:
-            for kept in store.records():
+            for kept in counted(store.records(), "looked at"):
                 sealed_file = folder / f"{kept.record_id.hex()}.cose"
                 sealed = None if sealed_file.exists() else beside.sealed(kept.record_id)
                 if sealed is not None:

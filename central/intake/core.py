@@ -174,7 +174,23 @@ def judge(topic: str, payload: bytes, registry: Registry) -> Entry:
             case Channel.RECEIPTS | Channel.ORDERS:
                 raise WrongTopicError("kiosks send nothing by this topic")
     except WireError as fault:
-        return _refusal(topic, payload, fault)
+        return _refusal(topic, payload, fault, _said(payload), astray=not _is_for_records(topic, registry.fleet))
+
+
+def _said(payload: bytes) -> Claims | Withdrawal | None:
+    """Give what bytes say of themselves, by whatever topic they came; None when they have no such form."""
+    try:
+        return records.parse(payload).claims
+    except WireError:
+        return None
+
+
+def _is_for_records(topic: str, fleet: str) -> bool:
+    try:
+        address, channel = parse(topic)
+    except WireError:
+        return False
+    return address.fleet == fleet and channel is Channel.RECORDS
 
 
 def _unread(arrival: Arrival[H]) -> Refusal:
@@ -208,27 +224,33 @@ def _judge_status(address: Address, payload: bytes, registry: Registry) -> Heard
     return Heard(heard.kiosk, heard.online, payload, reach, doubt)
 
 
-def _refusal(topic: str, payload: bytes, fault: WireError, claims: Claims | Withdrawal | None = None) -> Refusal:
+def _refusal(
+    topic: str, payload: bytes, fault: WireError, claims: Claims | Withdrawal | None, *, astray: bool = False
+) -> Refusal:
     sha256 = hashlib.sha256(payload).digest()
     revoked = isinstance(fault, RevokedError)  # the last thing that is checked: all else held
-    return Refusal(topic, payload, sha256, fault.code, fault.what, claims, duplicate_if_held=revoked)
+    return Refusal(topic, payload, sha256, fault.code, fault.what, claims, duplicate_if_held=revoked, astray=astray)
 
 
 def answer(settled: Iterable[tuple[Entry, Fate]], at: int) -> list[Receipt]:
     """Say in receipts what became of records: one for each kiosk, or a few when one can't hold all.
 
-    Each goes to the kiosk by whose topic its records came: the broker knows that one. A status, and bytes that name no
-    record, are not answered. `at` is in seconds since 1970.
+    Each goes to the kiosk by whose topic its records came: the broker knows that one. A status, bytes that name no
+    record, and what came by another topic are not answered. `at` is in seconds since 1970.
     """
     by_kiosk = defaultdict[str, list[receipts.Entry]](list)
     for entry, fate in settled:
-        if isinstance(entry, Sealed | Refusal) and entry.claims is not None:
+        if isinstance(entry, Sealed | Refusal) and entry.claims is not None and not _is_astray(entry):
             by_kiosk[parse(entry.topic)[0].kiosk] += _words(entry, entry.claims, fate)
     return [
         Receipt(kiosk=kiosk, at=at, entries=words[first : first + MAX_ENTRIES])
         for kiosk, words in by_kiosk.items()
         for first in range(0, len(words), MAX_ENTRIES)
     ]
+
+
+def _is_astray(entry: Sealed | Refusal) -> bool:
+    return isinstance(entry, Refusal) and entry.astray
 
 
 def _words(entry: Sealed | Refusal, claims: Claims | Withdrawal, fate: Fate) -> list[receipts.Entry]:

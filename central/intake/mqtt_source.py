@@ -13,22 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 
 from central.intake.core import MAX_BATCH, Arrival
+from central.intake.presence import common_name
 from central.intake.receiver import CONNECT_S, GOODBYE_S, IDLE_S, RECEIVE_MAXIMUM
 from edge_agent.errors import BrokerError
 from edge_agent.events import emit
 from edge_agent.mqtt import (
     CONTENT_TYPE,
     DEFAULT_RECEIVE_MAXIMUM,
+    FAILURE,
     GRANTED_QOS_1,
     UNSUPPORTED_VERSION,
-    no_delay,
+    make_client,
     properties,
     tls_context,
 )
@@ -37,14 +36,13 @@ from edge_agent.wire.topics import Channel, of_every_kiosk
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paho.mqtt.client import ConnectFlags, DisconnectFlags
+    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
     from central.intake.core import Letter
     from central.intake.settings import Broker
 
-_FAILURE: Final = 0x80  # MQTT 5, 2.4: from here on a reason code is a failure
 _ABOUT_RECEIPTS: Final = properties(PacketTypes.PUBLISH, ContentType=CONTENT_TYPE)
 
 
@@ -99,7 +97,7 @@ class MqttSource:
         """Give those of `waiting` that have their PUBACK; a refusal is told in the log."""
         answered = waiting & self._confirmed.keys()
         for reason in map(self._confirmed.pop, answered):
-            if reason >= _FAILURE:
+            if reason >= FAILURE:
                 emit("receipt_refused", reason=reason)
         return answered
 
@@ -150,16 +148,8 @@ class MqttSource:
         self._client = None
 
     def _make_client(self) -> Client:
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self.name,
-            protocol=MQTTProtocolVersion.MQTTv5,
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        client.max_inflight_messages_set(0)  # `publish` keeps the window
-        client.tls_set_context(self._tls)
-        client.on_socket_open = no_delay
+        client = make_client(self.name, self._tls)
+        client.manual_ack_set(True)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -167,7 +157,7 @@ class MqttSource:
         client.on_disconnect = self._on_disconnect
         return client
 
-    # -- paho's callbacks, all within `_loop` --------------------------------------------------------------------------
+    # -- paho's callbacks, all within `loop` ---------------------------------------------------------------------------
 
     def _on_connect(
         self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
@@ -206,16 +196,3 @@ class MqttSource:
         self, _client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         self.problem = self.problem or f"disconnected: {reason}"
-
-
-def common_name(certificate: Path) -> str:
-    """Read the common name out of a PEM certificate: the name the broker knows us by. Raises BrokerError."""
-    try:
-        subject = x509.load_pem_x509_certificate(certificate.read_bytes()).subject
-        (name,) = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    except (OSError, ValueError) as fault:
-        raise BrokerError(
-            f"{certificate} is no certificate with one common name: {fault}",
-            next_step="Copy the intake's certificate again from the fleet's computer.",
-        ) from fault
-    return str(name.value)

@@ -1,7 +1,6 @@
-"""What the intake does for the office: it tells the roll of kiosks, and takes up a newer registry or bundle.
+"""What the intake does for the office: it tells the roll of kiosks, and hears of a newer registry or bundle.
 
-Reading the roll takes a while in a large store, so it happens beside the intake's own work, over a reader of its own.
-What the office sends is signed; it is verified before it takes the place of the file that is there.
+Reading the roll takes a while in a large fleet, so it happens beside the intake's own work, over a reader of its own.
 """
 
 from __future__ import annotations
@@ -9,23 +8,22 @@ from __future__ import annotations
 import concurrent.futures
 from typing import TYPE_CHECKING
 
-from central.intake import chain
+from central.intake.missing import Missing
 from edge_agent.errors import HomewardError
 from edge_agent.events import emit
-from edge_agent.files import PUBLIC, write_whole
-from edge_agent.wire import bundle as bundles
-from edge_agent.wire import registry as registries
 from edge_agent.wire import roll
 from edge_agent.wire.documents import from_cbor
-from edge_agent.wire.roll import TrustPart, What
+from edge_agent.wire.roll import Teller, TrustPart
 from edge_agent.wire.topics import Desk, desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
+    from central.intake.documents import Documents
+    from central.intake.presence import Presence
     from central.store.port import LatestStatus, Reader
-    from central.trust import LiveTrust, TrustFiles
+    from central.trust import LiveTrust
     from edge_agent.wire.keys import Signer
 
 
@@ -35,21 +33,23 @@ class OfficeWindow:
     def __init__(
         self,
         fleet: str,
-        files: TrustFiles,
+        documents: Documents,
         trust: LiveTrust,
         signer: Signer,
         clock: Callable[[], int],
         reader: Callable[[], Reader],
+        presence: Presence,
     ) -> None:
+        self._presence = presence
         self._fleet = fleet
-        self._files = files
+        self._documents = documents
         self._trust = trust
         self._signer = signer
         self._clock = clock
         self._reader = reader
         self._beside = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="roll")
+        self._missing = Missing()
         self._telling: Future[list[bytes]] | None = None
-        self._parts: dict[tuple[What, int], dict[int, TrustPart]] = {}
 
     @property
     def filters(self) -> list[str]:
@@ -69,7 +69,7 @@ class OfficeWindow:
             self._telling = self._telling or self._beside.submit(self._tell)
         else:
             try:
-                self._gather(from_cbor(payload, TrustPart))
+                self._documents.hear(from_cbor(payload, TrustPart), self._trust.floor)
             except HomewardError as fault:
                 emit("office_not_believed", code=fault.code, problem=fault.what)
         return True
@@ -92,33 +92,21 @@ class OfficeWindow:
     def _tell(self) -> list[bytes]:
         store = self._reader()
         try:
-            return roll.sign(
-                self._fleet, self._clock(), [_entry(store, last) for last in store.statuses()], self._signer
-            )
+            entries = [self._entry(store, last) for last in store.statuses()]
+            return roll.sign(self._fleet, self._clock(), entries, self._signer, self._teller())
         finally:
             store.close()
 
-    def _gather(self, part: TrustPart) -> None:
-        """Keep a part until all are there; then verify the whole and put it in its place. Raises HomewardError."""
-        floor = self._trust.floor
-        if part.version <= (floor.bundle if part.what is What.BUNDLE else floor.registry):
-            return
-        of_this = self._parts.setdefault((part.what, part.version), {})
-        of_this[part.part] = part
-        if len(of_this) < part.parts:
-            return
-        self._parts = {key: parts for key, parts in self._parts.items() if key[0] is not part.what}
-        whole = b"".join(of_this[number].content for number in sorted(of_this))
-        in_force = self._trust.current()
-        if part.what is What.BUNDLE:
-            bundles.trust(whole, self._trust.root, at_least=floor.bundle + 1)
-            write_whole(self._files.bundle, whole, mode=PUBLIC, replace=True)
-        else:
-            registries.trust(whole, in_force.bundle, at_least=floor.registry + 1)
-            write_whole(self._files.registry, whole, mode=PUBLIC, replace=True)
+    def _entry(self, store: Reader, last: LatestStatus) -> roll.Entry:
+        missing = self._missing.count(store, last.kiosk)
+        return roll.Entry(kiosk=last.kiosk, at=last.at, status=last.message, missing=missing, doubt=last.doubt)
 
-
-def _entry(store: Reader, last: LatestStatus) -> roll.Entry:
-    findings = chain.examine(store.chain(last.kiosk), store.reach(last.kiosk))
-    missing = sum(found.last - found.first + 1 for found in findings if isinstance(found, chain.Missing))
-    return roll.Entry(kiosk=last.kiosk, at=last.at, status=last.message, missing=missing, doubt=last.doubt)
+    def _teller(self) -> Teller:
+        floor, here = self._trust.floor, self._presence
+        return Teller(
+            intake=here.name,
+            bundle=floor.bundle,
+            registry=floor.registry,
+            authorities=here.authorities,
+            certified_by=here.certified_by,
+        )

@@ -88,12 +88,12 @@ class Receiver(Generic[H]):
         source: Source[H],
         targets: Sequence[tuple[str, int]],
         stop: Stop,
-        between: Callable[[], None] | None = None,
+        before: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._source = source
         self._targets = targets
         self._stop = stop
-        self._between = between  # what else is to be done, between two batches
+        self._before = before  # what else is to be done, before each batch
 
     def run(self, intake: Intake[H]) -> None:
         """Receive until asked to stop.
@@ -156,9 +156,9 @@ class Receiver(Generic[H]):
         while self._source.connected and not self._stop.asked:
             self._collect(hurry=intake.unsettled)
             batch = [self._source.arrivals.popleft() for _ in range(min(MAX_BATCH, len(self._source.arrivals)))]
+            for work in self._before:
+                work()
             _tell(intake.take(batch) if batch else intake.settle())
-            if self._between is not None:
-                self._between()
         _tell(intake.settle())
 
     def _collect(self, *, hurry: bool) -> None:

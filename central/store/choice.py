@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from central.store import postgres, postgres_keeper, postgres_writer, sqlite
+from central.store import postgres, postgres_keeper, postgres_writer, sqlite, sqlite_writer, turns
 from edge_agent.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from central.store.blobs import Blobs
     from central.store.port import Keeper, Reader, Store
@@ -43,7 +45,12 @@ def open_store(place: Place, try_again: Callable[[StoreError], bool] = lambda _:
     """
     if place.in_postgres:
         return postgres_writer.open_store(place.database, try_again, place.objects)
-    return sqlite.open_store(Path(place.database))
+    return sqlite_writer.open_store(Path(place.database))
+
+
+def alone(place: Place) -> AbstractContextManager[None]:
+    """Be the one intake that runs on a SQLite file meanwhile; any number run on PostgreSQL. Raises StoreError."""
+    return nullcontext() if place.in_postgres else turns.alone(Path(place.database))
 
 
 def open_reader(place: Place) -> Reader:
@@ -56,7 +63,7 @@ def open_reader(place: Place) -> Reader:
 def open_keeper(place: Place) -> Keeper:
     """Open a store to erase what has ended. Raises StoreError."""
     if not place.in_postgres:
-        return sqlite.open_store(Path(place.database))
+        return sqlite_writer.open_store(Path(place.database))
     if place.owner is None:
         raise SettingsError(
             "nothing says who owns the store's schema",

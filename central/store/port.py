@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from types import TracebackType
 
+    from edge_agent.wire.roll import TrustPart, What
     from edge_agent.wire.sealing import Claims
     from edge_agent.wire.withdrawal import DeskWithdrawal, Withdrawal
 
@@ -39,8 +40,9 @@ class Sealed:
 class Refusal:
     """Bytes that could not be verified, and why: an error's code and its words.
 
-    `claims` is what they say of themselves, where they have the form of a record. `duplicate_if_held` is for bytes
-    whose only fault is that their kiosk was revoked: if they came before that, they are here.
+    `claims` is what they say of themselves, where they have the form of a record and somebody looked.
+    `duplicate_if_held` is for bytes whose only fault is that their kiosk was revoked: if they came before that, they
+    are here. `astray` is what came by no topic of this fleet's records: nobody waits for an answer there.
     """
 
     topic: str
@@ -50,6 +52,7 @@ class Refusal:
     explanation: str
     claims: Claims | Withdrawal | None = None
     duplicate_if_held: bool = False
+    astray: bool = False
 
     @property
     def record_id(self) -> bytes | None:
@@ -225,6 +228,17 @@ class Reader(Protocol):
         """Give the places of a kiosk's records, in the order of their arrival."""
         ...
 
+    def epochs(self, kiosk: str) -> list[bytes]:
+        """Name the epochs of a kiosk's chain. What that costs does not grow with the records in them."""
+        ...
+
+    def numbers(self, kiosk: str, epoch: bytes, first: int, last: int | None = None) -> list[int]:
+        """Give the sequence numbers of a kiosk's records in an epoch, from `first` to `last`, in order.
+
+        Also of those that were erased, or taken back before they came.
+        """
+        ...
+
     def reach(self, kiosk: str) -> Mapping[bytes, int]:
         """Give the highest sequence number that the kiosk has vouched for, by epoch."""
         ...
@@ -239,6 +253,10 @@ class Reader(Protocol):
 
     def statuses(self) -> list[LatestStatus]:
         """Give the latest status of every kiosk, in the order of their names."""
+        ...
+
+    def shared(self, what: What, above: int) -> bytes | None:
+        """Give the newest signed document, None when none has a version above that. Nothing of it is believed."""
         ...
 
     def close(self) -> None:
@@ -257,7 +275,7 @@ class Reader(Protocol):
 
 
 class Store(Reader, Protocol):
-    """Reads and writes. One intake at a time writes into a SQLite file, any number into PostgreSQL."""
+    """Reads and writes. Any number may, in several programs: nobody's transaction gets between another's."""
 
     def commit(self, entries: Sequence[Entry], at: int) -> Future[list[Fate]]:
         """Begin to keep all entries, or none; the result says what became of each, in order.
@@ -271,8 +289,20 @@ class Store(Reader, Protocol):
         - A withdrawal erases what it names, in the store and in the quarantine, before anybody is told so. It must name
           it exactly, and as of its own kiosk (edge_agent/wire/withdrawal.py has the rules).
         - The quarantine holds one entry for the same bytes by the same topic, however often they come; it ends when
-          they are stored after all.
+          they are stored after all. What was erased is not in it, nor what was taken back, nor other bytes that say
+          that they are such a record; each kiosk speaks for its own records alone.
         """
+        ...
+
+    def gather(self, part: TrustPart) -> bytes | None:
+        """Keep one part of a signed document; give the whole once all of that version are here. Raises StoreError.
+
+        Nothing of it is believed: any of those who share the store may have brought a part.
+        """
+        ...
+
+    def share(self, what: What, version: int, whole: bytes) -> None:
+        """Keep a signed document for all who share the store, in the place of an older one. Raises StoreError."""
         ...
 
     def floor(self, document: str) -> int:

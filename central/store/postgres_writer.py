@@ -8,28 +8,32 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import psycopg
 from psycopg import errors
 
+from central.store import documents
+from central.store.beside import Beside
 from central.store.blobs import BlobsError, Name
 from central.store.port import Fate, Heard, Recall, Refusal, Sealed
-from central.store.postgres import PostgresReader, Row, connect, connect_plainly, day_of, in_words
+from central.store.postgres import PostgresReader, connect, connect_plainly, day_of, in_words, marked
+from central.store.postgres_rows import copy_sealed, hear, insert_records, key_of, last_day, refuse, release
 from central.store.rules import (
     REFUSALS,
     again,
     end_of,
-    end_of_refused,
+    fate_of_other_bytes,
     fate_of_record,
     fate_of_refused,
     fate_of_withdrawal,
     held_fate,
     is_past,
+    may_take_back,
     refusal_for,
+    report_of,
 )
-from edge_agent.errors import StoreError
 from edge_agent.wire.receipts import EXPIRED, WITHDRAWN
 from edge_agent.wire.sealing import Claims
 from edge_agent.wire.withdrawal import Withdrawal
@@ -41,6 +45,11 @@ if TYPE_CHECKING:
 
     from central.store.blobs import Blobs
     from central.store.port import Entry
+    from central.store.postgres_rows import Key
+    from central.store.reading import Row
+    from central.store.rules import Report
+    from edge_agent.errors import StoreError
+    from edge_agent.wire.roll import TrustPart, What
     from edge_agent.wire.withdrawal import Withdrawn
 
 _TRIES: Final = 5  # of a transaction that another one got in the way of
@@ -51,18 +60,18 @@ _GOT_IN_THE_WAY: Final = (
 )
 
 T = TypeVar("T")
-Key = tuple[bytes, bytes]  # a record's id and its SHA-256
-Held = tuple[bytes, bytes, str]  # and its kiosk
+Held = tuple[bytes, bytes, str]  # a record's id, its SHA-256, its kiosk
 
-_INSERT_RECORDS: Final = """
-INSERT INTO records (record_id, kiosk, epoch, seq, previous, sha256, issued_at, arrived_at, ends_at, day, size,
-                     withdraws, withdrawal, erased_at, because)
-SELECT * FROM unnest(%b::bytea[], %b::text[], %b::bytea[], %b::bigint[], %b::bytea[], %b::bytea[], %b::bigint[],
-                     %b::bigint[], %b::bigint[], %b::date[], %b::integer[],
-                     %b::bytea[], %b::bytea[], %b::bigint[], %b::text[])
-ON CONFLICT DO NOTHING RETURNING record_id, sha256, because
-"""  # in the order of the entries: the first to claim a place has it
-_COPY_SEALED: Final = "COPY sealed (day, record_id, bytes) FROM STDIN (FORMAT BINARY)"
+
+@dataclass(frozen=True)
+class Known:
+    """What the store knew before of the bytes in a batch that are not new."""
+
+    held: Mapping[Held, Fate]  # what became of exactly these bytes
+    ended: Mapping[Report, Fate]  # how the record ended that they say they are
+    ended_unread: Mapping[bytes, Fate]  # the same of bytes that say nothing, by their SHA-256
+
+
 _RECALL: Final = """
 INSERT INTO recalled (kiosk, record_id, sha256, epoch, seq, at, withdrawal)
 VALUES (%b, %b, %b, %b, %b, %b, %b) ON CONFLICT DO NOTHING
@@ -71,6 +80,9 @@ _RECALLED: Final = "SELECT record_id, sha256, kiosk, epoch, seq FROM recalled WH
 # A withdrawal waits for all batches in mid-commit, and they for it: one of the two sees the other.
 _BESIDE_WITHDRAWALS: Final = "SELECT pg_advisory_xact_lock_shared(hashtext('homeward.withdrawal'))"
 _WITHDRAWING: Final = "SELECT pg_advisory_xact_lock(hashtext('homeward.withdrawal'))"
+_RECALLED_BYTES: Final = "SELECT sha256, kiosk FROM recalled WHERE sha256 = ANY(%b)"
+_ERASED_BYTES: Final = "SELECT sha256, because FROM records WHERE sha256 = ANY(%b) AND because IS NOT NULL"
+_DOCUMENTS: Final = "SELECT pg_advisory_xact_lock(hashtext('homeward.documents'))"
 _NAMED: Final = "SELECT kiosk, sha256, epoch, seq, withdraws FROM records WHERE record_id = %b FOR UPDATE"
 _ERASE: Final = """
 UPDATE records SET erased_at = %b, because = %b, withdrawal = %b WHERE record_id = %b AND erased_at IS NULL
@@ -79,31 +91,6 @@ _ERASE_BYTES: Final = (
     "DELETE FROM sealed USING records r WHERE r.record_id = %b AND sealed.record_id = %b AND sealed.day = r.day"
 )
 _HELD: Final = "SELECT record_id, sha256, kiosk, because FROM records WHERE record_id = ANY(%b)"
-_QUARANTINE: Final = """
-INSERT INTO quarantine AS q (sha256, topic, reason, explanation, first_at, last_at, arrivals, ends_at, bytes)
-VALUES (%b, %b, %b, %b, %b, %b, %b, %b, %b)
-ON CONFLICT (sha256, topic) DO UPDATE SET
-    reason = excluded.reason, explanation = excluded.explanation,
-    last_at = excluded.last_at, arrivals = q.arrivals + excluded.arrivals, ends_at = excluded.ends_at
-"""
-_RELEASE: Final = """
-DELETE FROM quarantine USING unnest(%b::bytea[], %b::text[]) AS stored (sha256, topic)
-WHERE quarantine.sha256 = stored.sha256 AND quarantine.topic = stored.topic
-"""
-_HEAR: Final = """
-INSERT INTO statuses (kiosk, online, at, doubt, message) VALUES (%b, %b, %b, %b, %b)
-ON CONFLICT (kiosk) DO UPDATE SET
-    online = excluded.online, at = excluded.at, doubt = excluded.doubt, message = excluded.message
-WHERE excluded.at >= statuses.at
-"""
-_REACH: Final = """
-INSERT INTO reaches AS r (kiosk, epoch, highest_seq) VALUES (%b, %b, %b)
-ON CONFLICT (kiosk, epoch) DO UPDATE SET highest_seq = greatest(r.highest_seq, excluded.highest_seq)
-"""
-_RAISE_FLOOR: Final = """
-INSERT INTO floors AS f (document, version) VALUES (%b, %b)
-ON CONFLICT (document) DO UPDATE SET version = greatest(f.version, excluded.version)
-"""
 
 
 def open_store(
@@ -132,33 +119,46 @@ class PostgresStore(PostgresReader):
         self._conninfo = conninfo
         self._try_again = try_again
         self._days: set[date] = set()  # that have their partition, as far as we know
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="store")
-        self._closed = False
-        self._resources.callback(self._end)
+        self._beside = Beside()
+        self._resources.callback(self._beside.close)
 
     def commit(self, entries: Sequence[Entry], at: int) -> Future[list[Fate]]:
         """Begin to keep all entries, or none; the result says what became of each, in order. See the port."""
         return self._begin(lambda: self._keep(entries, at))
 
+    def gather(self, part: TrustPart) -> bytes | None:
+        """Keep one part of a signed document; give the whole once all of that version are here. See the port."""
+        return self._begin(lambda: self._at_once(lambda: documents.gather(self._run, part))).result()
+
+    def share(self, what: What, version: int, whole: bytes) -> None:
+        """Keep a signed document for all who share the store, in the place of an older one. Raises StoreError."""
+        self._begin(lambda: self._at_once(lambda: documents.share(self._run, what, version, whole))).result()
+
+    def shared(self, what: What, above: int) -> bytes | None:  # type: ignore[explicit-override]
+        """Give the newest signed document, None when none has a version above that. Raises StoreError."""
+        return self._begin(lambda: documents.shared(self._run, what, above)).result()
+
     def floor(self, document: str) -> int:
         """Give the lowest version of a signed document that is still taken: 1 when none was ever raised."""
-        rows = self._begin(lambda: self._rows("SELECT version FROM floors WHERE document = %s", document)).result()
-        return int(rows[0][0]) if rows else 1
+        return self._begin(lambda: documents.floor(self._run, document)).result()
 
     def raise_floor(self, document: str, version: int) -> None:
         """Take no older version of a signed document from now on. A floor never sinks. Raises StoreError."""
-        self._begin(lambda: self._connection.execute(_RAISE_FLOOR, (document, version))).result()
+        self._begin(lambda: documents.raise_floor(self._run, document, version)).result()
 
-    def _end(self) -> None:
-        """Finish what was begun."""
-        self._closed = True
-        self._disk.shutdown()
+    def _at_once(self, work: Callable[[], T]) -> T:
+        """Do something with the documents whole; one intake after the other, so that none misses another's part."""
+        with self._connection.transaction():
+            self._connection.execute(_DOCUMENTS)
+            return work()
+
+    def _run(self, statement: str, *values: bytes | str | int) -> list[Row]:
+        cursor = self._connection.execute(marked(statement), values, binary=True)
+        return cursor.fetchall() if cursor.description else []
 
     def _begin(self, work: Callable[[], T]) -> Future[T]:
         """Begin something; one thing follows the other, on the one connection."""
-        if self._closed:
-            raise StoreError("the store was closed", next_step="Open it again.")
-        return self._disk.submit(self._patiently, work)
+        return self._beside.begin(lambda: self._patiently(work))
 
     def _patiently(self, work: Callable[[], T]) -> T:
         """Try until it is done. Trying again is harmless, even if it was done and only the answer was lost."""
@@ -184,20 +184,19 @@ class PostgresStore(PostgresReader):
 
     def _keep(self, entries: Sequence[Entry], at: int) -> list[Fate]:
         reports = [entry for entry in entries if isinstance(entry, Sealed) and isinstance(entry.claims, Claims)]
-        withdraws = any(
-            isinstance(entry, Recall) or (isinstance(entry, Sealed) and isinstance(entry.claims, Withdrawal))
-            for entry in entries
-        )
+        withdraws = any(map(_takes_back, entries))
         self._open_days({day_of(ends_at) for ends_at in (end_of(entry.claims, at) for entry in reports) if ends_at})
         with self._connection.transaction():
             self._connection.execute(_WITHDRAWING if withdraws else _BESIDE_WITHDRAWALS)
             new = self._insert(reports, at)
-            held = self._held(entries, new)
-            fates = [self._settle(entry, new, held, at) for entry in entries]
-            refusals = [refusal_for(entry, fate) for entry, fate in zip(entries, fates, strict=True)]
-            self._refuse([refusal for refusal in refusals if refusal is not None], at)
-            self._hear([entry for entry in entries if isinstance(entry, Heard)], at)
-        return fates
+            known = self._known(entries, new)
+            fates: dict[int, Fate] = {}
+            for these in _in_turn(entries):
+                fates |= {place: self._settle(entry, new, known, at) for place, entry in these}
+                refusals = [refusal_for(entry, fates[place]) for place, entry in these]
+                refuse(self._connection, [refusal for refusal in refusals if refusal is not None], at)
+            hear(self._connection, [entry for entry in entries if isinstance(entry, Heard)], at)
+        return [fate for _, fate in sorted(fates.items())]
 
     def _open_days(self, days: set[date]) -> None:
         for day in days - self._days:
@@ -212,12 +211,11 @@ class PostgresStore(PostgresReader):
         self._put([entry for entry, why in zip(reports, because, strict=True) if why is None], at)
         stored = insert_records(self._connection, reports, because, at)
         new = {key: fate_of_record(why) for key, why in stored}
-        first = {_key(entry): entry for entry in reports if _key(entry) in new}
+        first = {key_of(entry): entry for entry in reports if key_of(entry) in new}
         if self._objects is None:
             copy_sealed(self._connection, [entry for key, entry in first.items() if new[key] is Fate.STORED], at)
         if new:
-            released = ([entry.sha256 for entry in first.values()], [entry.topic for entry in first.values()])
-            self._connection.execute(_RELEASE, released)
+            release(self._connection, first.values())
         return new
 
     def _put(self, reports: Sequence[Sealed], at: int) -> None:
@@ -242,35 +240,45 @@ class PostgresStore(PostgresReader):
             for entry in reports
         ]
 
-    def _settle(self, entry: Entry, new: dict[Key, Fate], held: Mapping[Held, Fate], at: int) -> Fate:
+    def _settle(self, entry: Entry, new: dict[Key, Fate], known: Known, at: int) -> Fate:
         """Say what becomes of an entry, once the new reports are in; take back what it takes back."""
         match entry:
             case Sealed() if isinstance(entry.claims, Withdrawal):
                 return self._take_back(entry, entry.claims, at)
-            case Sealed() if _key(entry) in new:
-                return new.pop(_key(entry))  # the same bytes again in this batch are among the held
+            case Sealed() if key_of(entry) in new:
+                return new.pop(key_of(entry))  # the same bytes again in this batch are among the held
             case Sealed():
-                return held.get(_held_key(entry), Fate.REPLAYED)
+                return known.held.get(_held_key(entry)) or fate_of_other_bytes(_ended(entry, known))
             case Refusal():
-                return fate_of_refused(entry, held.get(_held_key(entry)) if entry.claims else None)
+                held = known.held.get(_held_key(entry)) if entry.claims else None
+                return fate_of_refused(entry, held, _ended(entry, known))
             case Heard():
                 return Fate.HEARD
             case Recall(raw, content):
                 return self._erase(content.kiosk, content.withdraws, raw, at)
 
-    def _held(self, entries: Sequence[Entry], new: Mapping[Key, Fate]) -> dict[Held, Fate]:
+    def _known(self, entries: Sequence[Entry], new: Mapping[Key, Fate]) -> Known:
         """Find what became before of the bytes that are not new."""
-        times = Counter(_key(entry) for entry in entries if isinstance(entry, Sealed))
+        times = Counter(key_of(entry) for entry in entries if isinstance(entry, Sealed))
         asked = [key[0] for key, count in times.items() if count > 1 or key not in new]
-        refused = [entry.claims.record_id for entry in entries if isinstance(entry, Refusal) and entry.claims]
+        asked += [entry.claims.record_id for entry in entries if isinstance(entry, Refusal) and entry.claims]
         held: dict[Held, Fate] = {}
-        if refused:
-            rows = self._connection.execute(_RECALLED, (refused,), binary=True).fetchall()
-            held |= {(record_id, sha256, kiosk): Fate.WITHDRAWN for record_id, sha256, kiosk, *_ in rows}
-        if asked or refused:
-            rows = self._connection.execute(_HELD, (asked + refused,), binary=True).fetchall()
-            held |= {(record_id, sha256, kiosk): held_fate(because) for record_id, sha256, kiosk, because in rows}
-        return held
+        ended: dict[Report, Fate] = {}
+        if asked:
+            rows = self._connection.execute(_RECALLED, (asked,), binary=True).fetchall()
+            ended |= {(kiosk, record_id): Fate.WITHDRAWN for record_id, _, kiosk, *_ in rows}
+            rows = self._connection.execute(_HELD, (asked,), binary=True).fetchall()
+            held = {(record_id, sha256, kiosk): held_fate(because) for record_id, sha256, kiosk, because in rows}
+            ended |= {(kiosk, record_id): held_fate(because) for record_id, _, kiosk, because in rows if because}
+        unread = {entry.sha256: entry.raw for entry in entries if isinstance(entry, Refusal) and not entry.claims}
+        return Known(held, ended, self._ended_unread(unread) if unread else {})
+
+    def _ended_unread(self, unread: Mapping[bytes, bytes]) -> dict[bytes, Fate]:
+        """Say how bytes ended that say nothing of themselves; they are given by their SHA-256."""
+        recalled = self._connection.execute(_RECALLED_BYTES, (list(unread),), binary=True).fetchall()
+        erased = self._connection.execute(_ERASED_BYTES, (list(unread),), binary=True).fetchall()
+        ended = {sha256: Fate.WITHDRAWN for sha256, kiosk in recalled if may_take_back(kiosk, unread[sha256])}
+        return ended | {sha256: held_fate(because) for sha256, because in erased}
 
     def _take_back(self, entry: Sealed, claims: Withdrawal, at: int) -> Fate:
         """Keep a withdrawal and erase what it takes back, or neither."""
@@ -279,11 +287,11 @@ class PostgresStore(PostgresReader):
             fate = Fate.REPLAYED
             if new:
                 fate = self._erase(claims.kiosk, claims.withdraws, None, at)
-            elif _held_key(entry) in self._held([entry], {}):
+            elif _held_key(entry) in self._known([entry], {}).held:
                 fate = again(self._erase(claims.kiosk, claims.withdraws, None, at))
             if fate in REFUSALS:
                 raise psycopg.Rollback  # to before this withdrawal
-            self._connection.execute(_RELEASE, ([entry.sha256], [entry.topic]))
+            release(self._connection, [entry])
         return fate
 
     def _erase(self, kiosk: str, named: Withdrawn, withdrawal: bytes | None, at: int) -> Fate:
@@ -298,8 +306,16 @@ class PostgresStore(PostgresReader):
             place = (kiosk, named.record_id, named.sha256, named.epoch, named.seq)
             self._connection.execute(_RECALL, (*place, at, withdrawal))
         if fate not in REFUSALS:
-            self._connection.execute("DELETE FROM quarantine WHERE sha256 = %s", (named.sha256,))
+            self._take_from_quarantine(kiosk, named)
         return fate
+
+    def _take_from_quarantine(self, kiosk: str, named: Withdrawn) -> None:
+        report = (kiosk, named.record_id)
+        self._connection.execute("DELETE FROM quarantine WHERE kiosk = %s AND record_id = %s", report)
+        query = "SELECT bytes FROM quarantine WHERE sha256 = %s LIMIT 1"
+        refused = self._connection.execute(query, (named.sha256,), binary=True).fetchone()
+        if refused is not None and may_take_back(kiosk, refused[0]):
+            self._connection.execute("DELETE FROM quarantine WHERE sha256 = %s", (named.sha256,))
 
     def _delete_object(self, named: Withdrawn) -> None:
         """Delete an object before the row says so: should the row fail, the withdrawal comes again."""
@@ -308,75 +324,32 @@ class PostgresStore(PostgresReader):
             days = self._connection.execute(query, (named.record_id,), binary=True).fetchall()
             self._objects.delete([Name(day, named.sha256) for (day,) in days])
 
-    def _refuse(self, refusals: Sequence[Refusal], at: int) -> None:
-        times = Counter((refusal.sha256, refusal.topic) for refusal in refusals)
-        latest = {(refusal.sha256, refusal.topic): refusal for refusal in refusals}
-        rows = [
-            (r.sha256, r.topic, r.reason, r.explanation, at, at, times[key], end_of_refused(r, at), r.raw)
-            for key, r in latest.items()
-        ]
-        self._each(_QUARANTINE, rows)
 
-    def _hear(self, heard: Sequence[Heard], at: int) -> None:
-        latest = {entry.kiosk: entry for entry in heard}
-        self._each(_HEAR, sorted((e.kiosk, e.online, at, e.doubt, e.message) for e in latest.values()))
-        reaches: dict[tuple[str, bytes], int] = {}
-        for entry in heard:
-            if entry.reach is not None:
-                place = (entry.kiosk, entry.reach.epoch)
-                reaches[place] = max(reaches.get(place, 0), entry.reach.highest_seq)
-        self._each(_REACH, [(*place, highest) for place, highest in reaches.items()])
+def _in_turn(entries: Sequence[Entry]) -> list[list[tuple[int, Entry]]]:
+    """Give what is settled together, each with its place in the batch.
 
-    def _each(self, query: str, rows: Sequence[Row]) -> None:
-        if rows:
-            with self._connection.cursor() as cursor:
-                cursor.executemany(query, rows)
+    Withdrawals come last and one by one: they reach all that came with them, also what was refused before.
+    """
+    numbered = list(enumerate(entries))
+    others = [(place, entry) for place, entry in numbered if not _takes_back(entry)]
+    return [others, *([(place, entry)] for place, entry in numbered if _takes_back(entry))]
 
 
-def insert_records(
-    connection: psycopg.Connection, records: Sequence[Sealed], because: Sequence[str | None], at: int
-) -> list[tuple[Key, str | None]]:
-    """Write records into the ledger, without their bytes; return those that were new, each with why it isn't kept."""
-    rows = [_row(entry, why, at) for entry, why in zip(records, because, strict=True)]
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    new = connection.execute(_INSERT_RECORDS, columns, binary=True).fetchall()
-    return [((record_id, sha256), why) for record_id, sha256, why in new]
-
-
-def copy_sealed(connection: psycopg.Connection, reports: Sequence[Sealed], at: int) -> None:
-    """Write the sealed bytes of reports."""
-    if not reports:
-        return
-    with connection.cursor() as cursor, cursor.copy(_COPY_SEALED) as copy:
-        copy.set_types(("date", "bytea", "bytea"))
-        for entry in reports:
-            copy.write_row((_last_day(entry, at), entry.claims.record_id, entry.raw))
-
-
-def _row(entry: Sealed, because: str | None, at: int) -> Row:
-    claims = entry.claims
-    withdrawal = (claims.withdraws.record_id, entry.raw) if isinstance(claims, Withdrawal) else (None, None)
-    return (
-        *(claims.record_id, claims.kiosk, claims.epoch, claims.seq, claims.previous, entry.sha256),
-        *(claims.issued_at, at, end_of(claims, at), _last_day(entry, at), len(entry.raw)),
-        *withdrawal,
-        *(at if because else None, because),
-    )
+def _takes_back(entry: Entry) -> bool:
+    return isinstance(entry, Recall) or (isinstance(entry, Sealed) and isinstance(entry.claims, Withdrawal))
 
 
 def _name(entry: Sealed, at: int) -> Name:
-    day = _last_day(entry, at)
+    day = last_day(entry, at)
     assert day is not None
     return Name(day, entry.sha256)
 
 
-def _last_day(entry: Sealed, at: int) -> date | None:
-    ends_at = end_of(entry.claims, at)
-    return None if ends_at is None else day_of(ends_at)
-
-
-def _key(entry: Sealed) -> Key:
-    return entry.claims.record_id, entry.sha256
+def _ended(entry: Sealed | Refusal, known: Known) -> Fate | None:
+    if entry.claims is None:
+        return known.ended_unread.get(entry.sha256)
+    report = report_of(entry)
+    return None if report is None else known.ended.get(report)
 
 
 def _held_key(entry: Sealed | Refusal) -> Held:

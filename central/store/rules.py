@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from central.store.port import Fate, Refusal, Sealed
-from edge_agent.errors import ReplayError, WrongSignerError
+from edge_agent.errors import ReplayError, WireError, WrongSignerError
+from edge_agent.wire import records
 from edge_agent.wire.receipts import EXPIRED, WITHDRAWN
+from edge_agent.wire.sealing import Claims
 from edge_agent.wire.withdrawal import Withdrawal
 
 if TYPE_CHECKING:
     from central.store.port import Entry
-    from edge_agent.wire.sealing import Claims
     from edge_agent.wire.withdrawal import Withdrawn
 
 _DAY_S: Final = 86_400
@@ -25,6 +26,7 @@ _AGAIN: Final = {None: Fate.DUPLICATE, WITHDRAWN: Fate.WITHDRAWN, EXPIRED: Fate.
 
 
 Found = tuple[str, bytes, bytes, int, bytes | None]
+Report = tuple[str, bytes]  # as its bytes name it: kiosk and id
 
 
 def end_of(claims: Claims | Withdrawal, at: int) -> int | None:
@@ -54,14 +56,30 @@ def held_fate(because: str | None) -> Fate:
     return _AGAIN[because]
 
 
-def fate_of_refused(refusal: Refusal, known: Fate | None) -> Fate:
-    """Say what becomes of refused bytes, given what became of them before.
+def report_of(entry: Sealed | Refusal) -> Report | None:
+    """Name the report that bytes are or say they are; None where they are none, or where nobody looked."""
+    claims = entry.claims
+    return (claims.kiosk, claims.record_id) if isinstance(claims, Claims) else None
 
-    What was erased goes into no quarantine either, by whatever topic it comes.
+
+def fate_of_other_bytes(ended: Fate | None) -> Fate:
+    """Say what becomes of a record whose id or place is taken by other bytes.
+
+    They are evidence, and go to quarantine; unless what they say they are has ended, which `ended` says: another copy
+    of what a person took back is not kept either.
     """
-    if known is None or (known is Fate.DUPLICATE and not refusal.duplicate_if_held):
-        return Fate.REFUSED
-    return known
+    return ended or Fate.REPLAYED
+
+
+def fate_of_refused(refusal: Refusal, held: Fate | None, ended: Fate | None) -> Fate:
+    """Say what becomes of refused bytes.
+
+    `held` is what became before of exactly these bytes, `ended` of the record that they say they are. What was erased
+    goes into no quarantine either, by whatever topic it comes.
+    """
+    if held is Fate.DUPLICATE:
+        return held if refusal.duplicate_if_held else Fate.REFUSED
+    return held or ended or Fate.REFUSED
 
 
 def fate_of_withdrawal(kiosk: str, named: Withdrawn, found: Found | None) -> Fate:
@@ -76,6 +94,18 @@ def fate_of_withdrawal(kiosk: str, named: Withdrawn, found: Found | None) -> Fat
         return Fate.FOREIGN
     exact = found[1:] == (named.sha256, named.epoch, named.seq, None)
     return Fate.ERASED if exact else Fate.REPLAYED
+
+
+def may_take_back(kiosk: str, raw: bytes) -> bool:
+    """Say whether refused bytes, which a withdrawal by this kiosk names by their hash, go with it, or never come in.
+
+    Another kiosk's record stays, and so does a withdrawal: neither was the kiosk's to take back.
+    """
+    try:
+        claims = records.parse(raw).claims
+    except WireError:
+        return True  # nobody else's, as far as anyone can say
+    return isinstance(claims, Claims) and claims.kiosk == kiosk
 
 
 def again(fate: Fate) -> Fate:

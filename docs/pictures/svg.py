@@ -46,10 +46,9 @@ def text(
     return f'<text {place} fill="{fill}">{escape(words)}</text>'
 
 
-def arrow(x: float, y: float, to_x: float, to_y: float, *, dashed: bool = False) -> str:
+def arrow(x: float, y: float, to_x: float, to_y: float) -> str:
     """Draw a straight arrow."""
-    dash = ' stroke-dasharray="5 5"' if dashed else ""
     return (
-        f'<path d="M{x:g} {y:g} L{to_x:g} {to_y:g}" fill="none" stroke="{RIVER}" stroke-width="2.5"{dash}'
+        f'<path d="M{x:g} {y:g} L{to_x:g} {to_y:g}" fill="none" stroke="{RIVER}" stroke-width="2.5"'
         ' marker-end="url(#tip)"/>'
     )

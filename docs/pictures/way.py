@@ -170,7 +170,6 @@ def _channel(channel: Channel) -> Iterator[str]:
     y = _BOTTOM + 22 + 30 * list(Channel).index(channel)
     broker, width = _BROKER
     kiosk, intake = allowed("kiosk").get(channel), allowed("intake").get(channel)
-    waits = intake is None  # no program of ours uses the other end yet
     ends = (
         (kiosk, _LEFT + _COLUMN, broker, "write"),
         (intake, broker + width, _RIGHT, "read"),
@@ -180,10 +179,10 @@ def _channel(channel: Channel) -> Iterator[str]:
         if act is None:
             continue
         start, end = (left, right - 2) if act == rightwards else (right, left + 2)
-        yield arrow(start, y, end, y, dashed=waits)
+        yield arrow(start, y, end, y)
         yield text((left + right) / 2, y - 6, channel, size=13, anchor="middle")
-    if waits:
-        yield text((broker + width + _RIGHT) / 2, y + 3, "not used yet", size=13, anchor="middle")
+    if intake is None:  # NGO staff write there, and no server does
+        yield text((broker + width + _RIGHT) / 2, y + 3, "signed by staff", size=13, anchor="middle")
     yield "</g>"
 
 

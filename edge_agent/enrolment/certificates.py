@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
+from edge_agent import authorities
 from edge_agent.errors import KeyFileError, LocalError, MalformedError, UnknownSignerError
 from edge_agent.files import OWNER_ONLY, PUBLIC, read_private, write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _NEXT: Final = ".next"
@@ -54,6 +57,14 @@ def make_request(key: ec.EllipticCurvePrivateKey, kiosk: str) -> bytes:
     return made.public_bytes(Encoding.DER)
 
 
+def is_request(request: bytes) -> bool:
+    """Say whether this is a signing request (DER), whole, of whichever key."""
+    try:
+        return x509.load_der_x509_csr(request).is_signature_valid
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+
+
 def is_request_of(request: bytes, key: ec.EllipticCurvePrivateKey) -> bool:
     """Say whether a signing request (DER) is of this very key."""
     try:
@@ -62,17 +73,11 @@ def is_request_of(request: bytes, key: ec.EllipticCurvePrivateKey) -> bool:
         return False
 
 
-def check(der: bytes, key: ec.EllipticCurvePrivateKey, kiosk: str, authority: Path) -> bytes:
-    """Make sure that a certificate is of our key, for our id, from the CA that the card pins; return it as PEM.
+def check(der: bytes, key: ec.EllipticCurvePrivateKey, kiosk: str, pinned: Sequence[x509.Certificate]) -> bytes:
+    """Make sure that a certificate is of our key, for our id, from a CA that we trust; return it as PEM.
 
-    Raises MalformedError, UnknownSignerError, LocalError when the pin can't be read.
+    Raises MalformedError, UnknownSignerError.
     """
-    try:
-        pinned = x509.load_pem_x509_certificates(authority.read_bytes())
-    except (OSError, ValueError) as fault:
-        raise LocalError(
-            f"the CA's certificate {authority} can't be read: {fault}", next_step="Copy ca.pem from the card again."
-        ) from fault
     try:
         certificate = x509.load_der_x509_certificate(der)
         names = [str(name.value) for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
@@ -81,32 +86,29 @@ def check(der: bytes, key: ec.EllipticCurvePrivateKey, kiosk: str, authority: Pa
         raise MalformedError("the office sent no certificate") from fault
     if not ours:
         raise UnknownSignerError("the office sent another's certificate")
-    for one in pinned:
-        try:
-            certificate.verify_directly_issued_by(one)
-        except (ValueError, InvalidSignature):
-            continue
-        return certificate.public_bytes(Encoding.PEM)
-    raise UnknownSignerError("the certificate is not from the CA that the card pins")
+    if authorities.issuer(certificate, pinned) is None:
+        raise UnknownSignerError("the certificate is not from a CA that this kiosk trusts")
+    return certificate.public_bytes(Encoding.PEM)
 
 
 def renewal_due(certificate: Path, now: int) -> bool:
     """Say whether a certificate is in the last third of its life. Raises LocalError when it can't be read."""
-    begin, end = _life(certificate)
+    held = read_certificate(certificate)
+    begin, end = held.not_valid_before_utc.timestamp(), held.not_valid_after_utc.timestamp()
     return now > end - (end - begin) / _RENEW_AHEAD
 
 
 def valid_from(certificate: Path) -> float:
     """Give a certificate's begin, in seconds since 1970. Raises LocalError when it can't be read."""
-    return _life(certificate)[0]
+    return read_certificate(certificate).not_valid_before_utc.timestamp()
 
 
-def _life(certificate: Path) -> tuple[float, float]:
+def read_certificate(path: Path) -> x509.Certificate:
+    """Read a certificate. Raises LocalError."""
     try:
-        held = x509.load_pem_x509_certificate(certificate.read_bytes())
+        return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as fault:
-        raise LocalError(f"{certificate} can't be read: {fault}", next_step="Enrol this kiosk again.") from fault
-    return held.not_valid_before_utc.timestamp(), held.not_valid_after_utc.timestamp()
+        raise LocalError(f"{path} can't be read: {fault}", next_step="Enrol this kiosk again.") from fault
 
 
 def install(key: Path, certificate: Path, pem: bytes) -> None:
@@ -123,14 +125,25 @@ def settle(key: Path, certificate: Path) -> None:
 
 
 def erase(path: Path) -> bool:
-    """Overwrite and remove a file; say whether it is gone. On flash what was there may survive underneath."""
+    """Overwrite and remove a file; say whether it is gone."""
+    try:
+        overwrite_and_remove(path)
+    except OSError:
+        return False
+    return True
+
+
+def overwrite_and_remove(path: Path) -> bool:
+    """Overwrite and remove a file; say whether there was one. Raises OSError.
+
+    On flash what was there may survive underneath.
+    """
     try:
         with path.open("r+b") as file:
-            file.write(bytes(path.stat().st_size))
+            file.write(bytes(os.fstat(file.fileno()).st_size))
             file.flush()
+            os.fsync(file.fileno())  # else the zeros of a file that is removed at once never leave memory
         path.unlink()
     except FileNotFoundError:
-        return True
-    except OSError:
         return False
     return True

@@ -5,30 +5,30 @@ A request stays the same bytes however often it is sent, also after a restart: t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cryptography import x509
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 
+from edge_agent import authorities
 from edge_agent.enrolment import certificates
-from edge_agent.enrolment.mailbox import Mailbox, look
-from edge_agent.errors import BrokerError, SettingsError, WireError
+from edge_agent.enrolment.card import CardFiles, wipe_used_claim
+from edge_agent.enrolment.mailbox import Mailbox, kept_reply, look
+from edge_agent.errors import BrokerError, MalformedError, WireError
 from edge_agent.events import emit
-from edge_agent.mqtt import CONTENT_TYPE, no_delay, properties, split_address, tls_context
-from edge_agent.settings import Settings, read, setting
+from edge_agent.files import OWNER_ONLY, write_whole
+from edge_agent.mqtt import CONTENT_TYPE, make_client, properties, split_address, tls_context
 from edge_agent.trust import TrustFile, read_root
 from edge_agent.wire import enrolment
-from edge_agent.wire.report import ClockQuality
+from edge_agent.wire.fields import ClockQuality
 from edge_agent.wire.topics import Door, door
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paho.mqtt.client import ConnectFlags, MQTTMessage
+    from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
@@ -40,62 +40,6 @@ _FIRST_AGAIN_S: Final = 2.0
 _LONGEST_AGAIN_S: Final = 30.0
 _CONNECT_S: Final = 20.0
 _CLOCK_SLACK_S: Final = 86_400
-
-
-class ClaimTable(Settings, frozen=True, kw_only=True):
-    """The right to enrol one kiosk once."""
-
-    id: Annotated[str, setting("The claim's id", pattern=r"^[a-z0-9-]{1,32}\Z")]
-    secret: Annotated[str, setting("32 bytes, hexadecimal", pattern=r"^[0-9a-f]{64}\Z")]
-    expires_at: Annotated[int, setting("Its end, seconds since 1970", ge=0)]
-
-
-class FirstBootFile(Settings, frozen=True, kw_only=True):
-    """first-boot.toml on the card; gone once the kiosk is enrolled."""
-
-    claim: ClaimTable
-
-
-@dataclass(frozen=True, slots=True)
-class CardFiles:
-    """What a card brings for the first boot."""
-
-    folder: Path
-
-    @property
-    def claim(self) -> Path:
-        """The claim with its secret."""
-        return self.folder / "first-boot.toml"
-
-    @property
-    def certificate(self) -> Path:
-        """The claim's TLS certificate."""
-        return self.folder / "claim.pem"
-
-    @property
-    def key(self) -> Path:
-        """Its key."""
-        return self.folder / "claim.key"
-
-    def read(self) -> ClaimTable:
-        """Read the claim. Raises SettingsError."""
-        if not self.claim.exists():
-            raise SettingsError(
-                f"this kiosk is not enrolled, and its card has no claim: {self.claim} is not there",
-                next_step="Make a card: `homeward-fleet card ID`, and copy it anew.",
-            )
-        return read(self.claim, FirstBootFile).claim
-
-    def wipe(self) -> bool:
-        """Overwrite and remove the claim; say whether all of it is gone."""
-        gone = [certificates.erase(path) for path in (self.claim, self.key, self.certificate)]  # each is tried
-        return all(gone)
-
-
-def needed(settings: KioskSettings) -> bool:
-    """Say whether this kiosk has no TLS certificate yet, after completing what a power cut left half done."""
-    certificates.settle(Path(settings.broker.key), Path(settings.broker.certificate))
-    return not Path(settings.broker.certificate).exists()
 
 
 class FirstBoot:
@@ -126,14 +70,16 @@ class FirstBoot:
                     return False
         finally:
             self._link.close()
-        wiped = self._card.wipe()
+        wiped = wipe_used_claim(self._card)
         self._mailbox.clear(self._mailbox.tls)
         emit("enrolled", program="courier", kiosk=self._settings.kiosk, claim_wiped=wiped)
         return True
 
     def _step(self) -> bool:
         """Do what is due; say whether we are enrolled."""
-        self._request = self._request or self._make_request()
+        request = self._find_request()
+        if request != self._request:
+            self._request, self._refused = request, False
         if self._request is None or self._is_waiting():
             return False
         for reply in [*self._link.wait(_LOOK_EVERY_S), look(self._mailbox.reply)]:
@@ -143,11 +89,19 @@ class FirstBoot:
             self._link.keep_asking(self._request, self._clock.monotonic())
         return False
 
-    def _make_request(self) -> bytes | None:
-        """Give the request that was sent before, or a new one once the kiosk's half is there."""
-        signing, earlier = look(self._mailbox.signing), look(self._mailbox.request)
-        if earlier is not None and self._fits(earlier, signing):
-            return earlier
+    def _find_request(self) -> bytes | None:
+        """Give the request that was sent before, or a new one once the kiosk's half is there.
+
+        The kiosk's half that is cut off or no request at all is as good as none: the kiosk leaves it again.
+        """
+        signing = look(self._mailbox.signing)
+        if signing is not None and not certificates.is_request(signing):
+            self._tell("request_not_believed", MalformedError.code)
+            signing = None
+        for earlier in (self._request, look(self._mailbox.request)):
+            if earlier is not None and self._fits(earlier, signing):
+                self._mailbox.put(self._mailbox.request, earlier)  # over whatever else lies there by now
+                return earlier
         if signing is None:
             return None
         asked = enrolment.Request(
@@ -192,11 +146,15 @@ class FirstBoot:
             self._tell("enrolment_refused", answer.refused or "")
             return False
         try:
-            pem = certificates.check(answer.tls, self._key, self._settings.kiosk, Path(self._settings.broker.ca))
+            pinned = authorities.read(Path(self._settings.broker.ca))
+            pem = certificates.check(answer.tls, self._key, self._settings.kiosk, pinned)
         except WireError as fault:
             self._tell("reply_not_believed", fault.code)
             return False
         TrustFile(self._settings.trust, delivered=self._settings.delivered_bundle).leave_newer(answer.bundle)
+        write_whole(
+            kept_reply(self._key_file), reply, mode=OWNER_ONLY, replace=True
+        )  # once enrolled, nobody asks again
         certificates.install(self._key_file, self._certificate, pem)
         return True
 
@@ -260,12 +218,8 @@ class _ClaimLink:
     def _connect(self) -> None:
         host, port = self._addresses[self._turn % len(self._addresses)]
         self._turn += 1
-        client = Client(
-            CallbackAPIVersion.VERSION2, self._claim, protocol=MQTTProtocolVersion.MQTTv5, reconnect_on_failure=False
-        )
+        client = make_client(self._claim, tls_context(self))
         client.connect_timeout = _CONNECT_S
-        client.tls_set_context(tls_context(self))
-        client.on_socket_open = no_delay
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message

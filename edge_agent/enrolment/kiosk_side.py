@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge_agent import authorities
 from edge_agent.enrolment import certificates
 from edge_agent.enrolment.mailbox import Mailbox, look
-from edge_agent.errors import WireError
+from edge_agent.errors import UnknownSignerError, WireError
 from edge_agent.events import emit
 from edge_agent.trust import read_root
 from edge_agent.wire import enrolment
@@ -55,12 +56,13 @@ class FirstBoot:
             watchdog.beat(f"six words: {self._shown}" if self._shown else "waiting for the courier's request")
             if wait(_LOOK_EVERY_S):
                 return False
-        self._mailbox.clear(self._mailbox.words)
+        self._mailbox.clear(self._mailbox.signing, self._mailbox.words)
         emit("enrolled", program="kiosk", kiosk=self._settings.kiosk)
         return True
 
     def _step(self) -> bool:
         """Look once; say whether we are enrolled."""
+        self._mailbox.put(self._mailbox.signing, self._csr)  # over whatever else lies there by now
         request = look(self._mailbox.request)
         if request is None or not self._is_ours(request):
             return False
@@ -78,10 +80,12 @@ class FirstBoot:
         """Whether the courier asks for this kiosk and for our key: of nothing else words are shown."""
         try:
             asked = enrolment.read_application(request)
-        except WireError:
+            if (asked.fleet, asked.kiosk, asked.signing) != (self._settings.fleet, self._settings.kiosk, self._csr):
+                raise UnknownSignerError("a request of another kiosk, or of another key")
+        except WireError as fault:
+            self._tell(request, "request_not_believed", fault.code)
             return False
-        mine = (self._settings.fleet, self._settings.kiosk, self._csr)
-        return (asked.fleet, asked.kiosk, asked.signing) == mine
+        return True
 
     def _take(self, reply: bytes, request: bytes) -> bool:
         try:
@@ -89,15 +93,15 @@ class FirstBoot:
             if answer.signing is None:
                 self._tell(reply, "enrolment_refused", answer.refused or "")
                 return False
-            authority = Path(self._settings.broker.ca)
-            pem = certificates.check(answer.signing, self._key, self._settings.kiosk, authority)
+            pinned = authorities.read(Path(self._settings.broker.ca))
+            pem = certificates.check(answer.signing, self._key, self._settings.kiosk, pinned)
         except WireError as fault:
             self._tell(reply, "reply_not_believed", fault.code)
             return False
         certificates.install(self._key_file, self._settings.signing_certificate, pem)
         return True
 
-    def _tell(self, reply: bytes, event: str, code: str) -> None:
-        if reply != self._said:
-            self._said = reply
+    def _tell(self, found: bytes, event: str, code: str) -> None:
+        if found != self._said:
+            self._said = found
             emit(event, program="kiosk", code=code)

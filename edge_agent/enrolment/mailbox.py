@@ -43,6 +43,11 @@ class Mailbox:
                 continue
 
 
+def kept_reply(tls_key: Path) -> Path:
+    """Say where the courier keeps the office's answer for itself: what lies in the mailbox may be damaged there."""
+    return tls_key.with_name("enrolment-reply")
+
+
 def look(path: Path) -> bytes | None:
     """Give what lies there, None when there is nothing, or nothing that fits."""
     try:

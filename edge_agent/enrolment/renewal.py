@@ -1,4 +1,4 @@
-"""Certificates that end are renewed a third of their lifetime ahead, by the key that the kiosk has.
+"""Certificates are renewed a third of their lifetime ahead, or once another CA certifies, by the kiosk's own key.
 
 The courier makes the next TLS key and asks through the mailbox; the kiosk signs the request, and puts its next signing
 key into it when that is due. A new TLS key is tried on a connection before the old one goes. A new signing key is used
@@ -7,12 +7,14 @@ a day after it was certified: by then intakes know it, and a record that one doe
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge_agent import authorities
 from edge_agent.enrolment import certificates
 from edge_agent.enrolment.certificates import next_to
-from edge_agent.enrolment.mailbox import Mailbox, look
+from edge_agent.enrolment.mailbox import Mailbox, kept_reply, look
 from edge_agent.errors import HomewardError, LocalError, WireError
 from edge_agent.events import emit
 from edge_agent.files import PUBLIC, write_whole
@@ -21,6 +23,10 @@ from edge_agent.wire import cose, enrolment
 from edge_agent.wire.documents import from_cbor
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography import x509
+
     from edge_agent.config import KioskSettings
     from edge_agent.wire.keys import Signer
 
@@ -31,11 +37,12 @@ SIGNING_OVERLAP_S: Final = 86_400
 
 
 class TlsRenewal:
-    """The courier's half. Times are monotonic seconds, but `utc`."""
+    """The courier's half. Of the CAs `trusted` the first certifies. Times are monotonic seconds, but `utc`."""
 
-    def __init__(self, settings: KioskSettings, root: bytes) -> None:
+    def __init__(self, settings: KioskSettings, root: bytes, trusted: Sequence[x509.Certificate]) -> None:
         self._settings = settings
         self._root = root
+        self._trusted = trusted
         self._mailbox = Mailbox(Path(settings.shared))
         self._key, self._certificate = Path(settings.broker.key), Path(settings.broker.certificate)
         self._look_at = 0.0
@@ -56,10 +63,14 @@ class TlsRenewal:
         return True
 
     def to_send(self, now: float, utc: int) -> bytes | None:
-        """Give the request to send now, if any. Makes the next key when the certificate's last third begins."""
+        """Give the request to send now, if any. Makes the next key when the certificate's last third begins.
+
+        Or when another CA than the one that certified it certifies now.
+        """
         if now >= self._look_at:
             self._look_at = now + _LOOK_EVERY_S
             self._prepare(utc)
+            self._leave_again()
         request = look(self._mailbox.renewal)
         if request is None or self.ready or now < self._ask_at or not self._is_ours(request):
             return None
@@ -77,7 +88,7 @@ class TlsRenewal:
                 emit("renewal_refused", code=answer.refused)
                 return
             key = certificates.read_key(next_to(self._key))
-            pem = certificates.check(answer.tls, key, self._settings.kiosk, Path(self._settings.broker.ca))
+            pem = certificates.check(answer.tls, key, self._settings.kiosk, self._trusted)
             self._mailbox.put(self._mailbox.reply, reply)
             TrustFile(self._settings.trust, delivered=self._settings.delivered_bundle).leave_newer(answer.bundle)
             write_whole(next_to(self._certificate), pem, mode=PUBLIC, replace=True)
@@ -93,7 +104,7 @@ class TlsRenewal:
 
     def _prepare(self, utc: int) -> None:
         try:
-            if self.ready or not certificates.renewal_due(self._certificate, utc):
+            if self.ready or not self._is_due(utc):
                 return
             key = certificates.new_key(next_to(self._key))
             asked = look(self._mailbox.tls)
@@ -103,6 +114,23 @@ class TlsRenewal:
         except LocalError as fault:
             emit("renewal_not_begun", code=fault.code)
 
+    def _leave_again(self) -> None:
+        """Leave the answer to the first boot over whatever lies there by now, while the kiosk still waits for it.
+
+        A kiosk that has its certificate takes its request away. Once a renewal begins, other answers come.
+        """
+        kept = kept_reply(self._key)
+        if look(self._mailbox.tls) is not None:
+            self._mailbox.clear(kept)
+        elif look(self._mailbox.signing) is not None and (reply := look(kept)) is not None:
+            with contextlib.suppress(LocalError):  # tried again at the next look
+                self._mailbox.put(self._mailbox.reply, reply)
+
+    def _is_due(self, utc: int) -> bool:
+        held = certificates.read_certificate(self._certificate)
+        by_another = authorities.issuer(held, self._trusted[:1]) is None
+        return by_another or certificates.renewal_due(self._certificate, utc)
+
     def _is_ours(self, request: bytes) -> bool:
         asked = _asked(request)
         return asked is not None and asked.tls == look(self._mailbox.tls)
@@ -111,8 +139,11 @@ class TlsRenewal:
 class SigningRenewal:
     """The kiosk's half: signs what the courier asks for, and renews its own key along with it."""
 
-    def __init__(self, settings: KioskSettings, signer: Signer, root: bytes) -> None:
+    def __init__(
+        self, settings: KioskSettings, signer: Signer, root: bytes, trusted: Sequence[x509.Certificate]
+    ) -> None:
         self._settings = settings
+        self._trusted = trusted
         self._signer = signer
         self._root = root
         self._mailbox = Mailbox(Path(settings.shared))
@@ -162,8 +193,7 @@ class SigningRenewal:
         answer, _bundle = enrolment.trust_reply(reply, self._root, request)
         if answer.signing is not None:
             key = certificates.read_key(next_to(self._key))
-            authority = Path(self._settings.broker.ca)
-            pem = certificates.check(answer.signing, key, self._settings.kiosk, authority)
+            pem = certificates.check(answer.signing, key, self._settings.kiosk, self._trusted)
             write_whole(next_to(self._certificate), pem, mode=PUBLIC, replace=True)
 
     def _is_old_enough(self, utc: int) -> bool:

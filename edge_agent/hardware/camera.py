@@ -71,6 +71,7 @@ class PiCamera:
         try:
             request = self._camera.capture_request(wait=timeout)
         except TimeoutError as fault:
+            self._camera.cancel_all_and_flush()  # picamera2 would have `stop` wait behind this call for ever
             raise CameraError(f"no frame came within {timeout:g} s", next_step="Check the camera's cable.") from fault
         try:
             return Frame(
@@ -90,9 +91,14 @@ class PiCamera:
                 raise CameraError(f"the camera does not stop: {fault}") from fault
 
     def close(self) -> None:
-        """Let go of the camera for good."""
-        self.stop()
-        self._camera.close()
+        """Let go of the camera for good, also of one that does not stop. Raises CameraError."""
+        try:
+            self.stop()
+        finally:
+            try:
+                self._camera.close()
+            except (RuntimeError, OSError) as fault:
+                raise CameraError(f"the camera does not close: {fault}") from fault
 
 
 def nv12_to_rgb(planes: Rgb, size: tuple[int, int]) -> Rgb:

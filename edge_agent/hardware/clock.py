@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.ports import Now
-from edge_agent.wire.report import ClockQuality
+from edge_agent.wire.fields import ClockQuality
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _WAS_SYNCHRONISED: Final = Path("/run/systemd/timesync/synchronized")  # made at the first synchronisation of a boot

@@ -11,7 +11,9 @@ from typing import Final
 _PR_SET_DUMPABLE: Final = 4  # <linux/prctl.h>
 _CAP_IPC_LOCK: Final = 14  # <linux/capability.h>
 _libc: Final = ctypes.CDLL(None, use_errno=True)  # the one that Python itself runs on
-_M_ARENA_MAX: Final = -8  # <malloc.h>
+_M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1  # <malloc.h>
+_AT_HAND: Final = 4 << 20  # bytes: a window of records with what paho makes of them
+_FRAMES: Final = 32 << 20  # bytes: more than a block of any frame has, and the most that glibc takes
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # <linux/mman.h>
 
 
@@ -31,12 +33,27 @@ def keep_memory_private() -> bool:
 
 
 def keep_memory_small() -> None:
-    """Let all threads share one heap. To be called first: a thread that lives for a moment would keep its own."""
+    """Let all threads share one heap. To be called first: a thread that lives for a moment would keep its own.
+
+    What is free at its end goes back at once, from a few megabytes on: below, a drain would get the same pages again
+    with every record. `give_memory_back` returns those too.
+    """
     _libc.mallopt(_M_ARENA_MAX, 1)
+    _libc.mallopt(_M_TRIM_THRESHOLD, _AT_HAND)
+
+
+def keep_frames_at_hand() -> None:
+    """Let each frame have the memory of the last one, until `give_memory_back`. To be called before frames come.
+
+    Left alone, glibc settles by chance on either of two habits, and may change to the other in the middle of a session:
+    to keep these megabytes, or to return them after every frame and fetch them again page by page.
+    """
+    _libc.mallopt(_M_MMAP_THRESHOLD, _FRAMES)
+    _libc.mallopt(_M_TRIM_THRESHOLD, 2 * _FRAMES)
 
 
 def give_memory_back() -> None:
-    """Return what the heap holds and nobody uses, as after loading programs and shaking hands with a broker."""
+    """Return what the heap holds and nobody uses, as after loading programs or when the last frame was destroyed."""
     _libc.malloc_trim(0)
 
 

@@ -16,7 +16,7 @@ from edge_agent.outbox.frame_file import sync_folder
 from edge_agent.outbox.frames import FILE_ID_BYTES, Kind, Note
 from edge_agent.outbox.gate import GROUP_MODE
 from edge_agent.outbox.records import Link, State
-from edge_agent.wire.sealing import FIRST_IN_CHAIN, ID_BYTES
+from edge_agent.wire.fields import FIRST_IN_CHAIN, ID_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

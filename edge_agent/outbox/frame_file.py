@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.outbox import faults, frames
-from edge_agent.outbox.frames import BLOCK, HEADER_BYTES, Kind
+from edge_agent.outbox.frames import BEGINNING_BYTES, BLOCK, HEADER_BYTES, Kind
 from edge_agent.outbox.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 _SQLITE: Final = b"SQLite format 3\0"
 _ANY_LAYOUT: Final = frames.MAGIC[:-1]
+_KEEP_SIZE: Final = 0x01  # FALLOC_FL_KEEP_SIZE
 _PUNCH_A_HOLE: Final = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
+_SET_ASIDE: Final = 1 << 20  # bytes: a report's frames are some 50,000
+_PLENTY: Final = 128 * _SET_ASIDE  # a disk with less than that is left to those who need its last blocks
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -36,6 +39,7 @@ class FrameFile:
         self.ledger = Ledger()
         self._path = path
         self._gate = gate
+        self._set_aside_up_to = 0
         with faults.told(path):
             self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             opened = os.fstat(self._fd)
@@ -145,14 +149,16 @@ class FrameFile:
                 return frame, sealed
         raise self._rotten(held)
 
-    def sealed(self, held: Held) -> bytes:
-        """Give a record's sealed bytes. Raises OutboxDamagedError when they are not as they were."""
-        if held.at is not None:
-            with faults.told(self._path):
-                sealed = self._payload(held.at, held.label)
-            if len(sealed) == held.label.size and frames.check_of(sealed) == held.check:
-                return sealed
-        raise self._rotten(held)
+    def sealed(self, records: Iterable[Held]) -> dict[bytes, bytes]:
+        """Give the sealed bytes of records by id. Raises OutboxDamagedError when some are not as they were."""
+        found: dict[bytes, bytes] = {}
+        with faults.told(self._path):
+            for held in records:
+                sealed = b"" if held.at is None else self._payload(held.at, held.label)
+                if len(sealed) != held.label.size or frames.check_of(sealed) != held.check:
+                    raise self._rotten(held)
+                found[held.label.record_id] = sealed
+        return found
 
     def blank(self, records: Iterable[Held]) -> None:
         """Write zeros over the beginnings of records, so that they can't come back. Not synced.
@@ -162,14 +168,14 @@ class FrameFile:
         with faults.told(self._path):
             for held in records:
                 if held.at is not None:
-                    self._write(bytes(min(held.label.size, frames.BEGINNING_BYTES)), held.at + HEADER_BYTES)
+                    self._write(bytes(min(held.label.size, BEGINNING_BYTES)), held.at + HEADER_BYTES)
 
     def erase(self, records: Iterable[Held]) -> None:
         """Take the bytes of records out of the file; their blocks are the disk's again. Not synced."""
         with faults.told(self._path):
             for held in records:
                 if held.at is not None:
-                    erase(self._fd, held.at + HEADER_BYTES, held.label.size)
+                    erase(self._fd, held.at, held.label.size)
 
     def is_erased(self, held: Held) -> bool:
         """Say whether nothing is left of a record's bytes."""
@@ -186,6 +192,7 @@ class FrameFile:
     def _add(self, frame: Frame, payload: bytes) -> None:
         ledger = self.ledger
         with faults.told(self._path):
+            self._set_blocks_aside(ledger.end + frame.extent)
             try:
                 self._write(frames.write(frame, payload), ledger.end)
                 os.fdatasync(self._fd)  # the new length of the file is synced with it: without, nobody could read it
@@ -195,6 +202,18 @@ class FrameFile:
                 raise
         ledger.take_in(frame, payload)
         self._gate.set_mark(ledger.mark)
+
+    def _set_blocks_aside(self, end: int) -> None:
+        """Take blocks for many frames at once. Else each frame's sync has to write down which blocks it took.
+
+        The file's length stays. Where that can't be done, or hardly, blocks are taken one by one.
+        """
+        if end <= self._set_aside_up_to:
+            return
+        self._set_aside_up_to = self.ledger.end + _SET_ASIDE
+        disk = os.fstatvfs(self._fd)
+        if disk.f_bavail * disk.f_frsize > _PLENTY:
+            _libc.fallocate(self._fd, _KEEP_SIZE, ctypes.c_int64(self.ledger.end), ctypes.c_int64(_SET_ASIDE))
 
     def _rotten(self, held: Held) -> OutboxDamagedError:
         what = f"the bytes of record {held.label.record_id.hex()} have changed by themselves"
@@ -215,10 +234,17 @@ class FrameFile:
         return os.pread(self._fd, length, at)
 
 
-def erase(fd: int, at: int, length: int) -> None:
-    """Take bytes out of a file: a hole where the file system can make one, zeros where it can't."""
-    if _libc.fallocate(fd, _PUNCH_A_HOLE, ctypes.c_int64(at), ctypes.c_int64(length)):
-        os.pwrite(fd, bytes(length), at)
+def erase(fd: int, at: int, size: int) -> None:
+    """Take the bytes behind the header at `at` out of a file: zeros in its own block, a hole in place of all others.
+
+    Zeros where the file system makes no holes. What is zeros already is not written again: it would cost a block.
+    """
+    beginning = min(size, BEGINNING_BYTES)
+    if any(os.pread(fd, beginning, at + HEADER_BYTES)):
+        os.pwrite(fd, bytes(beginning), at + HEADER_BYTES)
+    others = frames.extent(size) - BLOCK
+    if others and _libc.fallocate(fd, _PUNCH_A_HOLE, ctypes.c_int64(at + BLOCK), ctypes.c_int64(others)):
+        os.pwrite(fd, bytes(others), at + BLOCK)
 
 
 def sync_folder(path: Path) -> None:

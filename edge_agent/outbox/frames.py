@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from edge_agent.outbox.records import Entry, Fate, Link, Salvage, Span, State
 from edge_agent.wire import cbor
-from edge_agent.wire.sealing import FIRST_IN_CHAIN, HASH_BYTES, ID_BYTES
+from edge_agent.wire.fields import FIRST_IN_CHAIN, HASH_BYTES, ID_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -53,6 +53,11 @@ class Ledger:
         """How much of the file nobody needs any more."""
         return self.end - sum(frames.extent(held.label.size) for held in self.waiting.values())
 
+    @property
+    def bytes_let_go(self) -> int:
+        """How much of the file may be given back to the disk."""
+        return sum(frames.extent(held.label.size) for held in self.let_go)
+
     def state_of(self, record_id: bytes) -> tuple[Label, State] | None:
         """Say what is known of a record; None for one that never came or is forgotten."""
         if held := self.waiting.get(record_id) or self.taken_back.get(record_id):
@@ -107,6 +112,8 @@ class Ledger:
             del self.waiting[record_id]
             self.waiting_bytes -= held.label.size
         if note.state is State.TAKEN_BACK:
+            self.receipted.pop(record_id, None)
+            held = held or next((one for one in self.let_go if one.label.record_id == record_id), None)
             self.taken_back[record_id] = Held(note.label, held.at if held else None, State.TAKEN_BACK)
         else:
             self.taken_back.pop(record_id, None)

@@ -35,7 +35,7 @@ def salvage(path: Path, mark: Mark | None) -> None:
         if not aside.exists():
             aside.hardlink_to(path)
         sync_folder(path)
-        damaged = os.open(aside, os.O_RDONLY | os.O_CLOEXEC)
+        damaged = os.open(aside, os.O_RDWR | os.O_CLOEXEC)
         try:
             _save(path, damaged, aside.name, mark)
         finally:
@@ -50,7 +50,7 @@ def erase_in_damaged(path: Path, label: Label) -> None:
             try:
                 for piece in _pieces(damaged):
                     if piece.frame.label == label:
-                        erase(damaged, piece.at + HEADER_BYTES, label.size)
+                        erase(damaged, piece.at, label.size)
                 os.fsync(damaged)
             finally:
                 os.close(damaged)
@@ -157,6 +157,11 @@ class _Found:
         """Say whether a record is whole and nothing is known to have ended its wait."""
         return place in self.whole and self.states.get(place) in {None, State.SENT}
 
+    def was_taken_back(self, frame: Frame) -> bool:
+        """Say whether a frame is a record whose person took it back."""
+        ours = frame.kind is Kind.RECORD and frame.file_id == self.file_id
+        return ours and self.states.get(frame.label.place) is State.TAKEN_BACK
+
     def tombstones(self) -> list[Note]:
         """Give the notes on records that are gone on purpose, oldest first."""
         gone = {place: state for place, state in sorted(self.states.items()) if state is not State.SENT}
@@ -184,6 +189,7 @@ def _save(path: Path, damaged: int, name: str, mark: Mark | None) -> None:
     found = _Found(file_id, mark.frames if mark and mark.file_id == file_id else 0)
     for piece in _pieces(damaged):
         found.take_in(piece)
+    _finish_erasing(damaged, found)
     report = Salvage(name, tuple(_spans(found, mark)))
     with Draft(path, max(found.labels, default=0), exchange.new_epoch()) as draft:
         draft.report([*found.reports, report])
@@ -194,6 +200,15 @@ def _save(path: Path, damaged: int, name: str, mark: Mark | None) -> None:
             if ours and piece.whole and found.waits(label.place):
                 draft.record(label, piece.frame.previous, piece.payload)
         draft.note(found.were_sent())
+
+
+def _finish_erasing(damaged: int, found: _Found) -> None:
+    """Erase what was taken back when the power went in between: the file that is set aside keeps all else."""
+    left = [piece for piece in _pieces(damaged) if piece.whole and found.was_taken_back(piece.frame)]
+    for piece in left:
+        erase(damaged, piece.at, piece.frame.label.size)
+    if left:
+        os.fsync(damaged)
 
 
 def _spans(found: _Found, mark: Mark | None) -> Iterator[Span]:

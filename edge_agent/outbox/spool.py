@@ -13,7 +13,7 @@ from edge_agent.outbox.frame_file import FrameFile
 from edge_agent.outbox.frames import BLOCK, Label, Note
 from edge_agent.outbox.gate import Gate
 from edge_agent.outbox.records import Backlog, Entry, Limits, Link, Room, Salvage, Settlement, State
-from edge_agent.wire.sealing import ID_BYTES, MAX_RECORD_BYTES
+from edge_agent.wire.fields import ID_BYTES, MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,6 +28,7 @@ _NOTES_ON_DISK: Final = 64 * 1024  # for what the courier writes when it lets go
 _RENEW_AFTER: Final = 8 << 20  # dead bytes; they are holes on most file systems, but looked over at each start
 _DEAD_OVER_LIVE: Final = 3  # a new file is written when it spares three times what it costs
 _MOST_TO_MOVE: Final = 16 << 20  # bytes; who is asked to stop meanwhile waits for them
+_SHARES_GIVEN_BACK: Final = 8  # in so many the file's dead bytes are given back, before a new one is worth it
 _HOLES_AT_ONCE: Final = 16  # each may wait for the file system's journal
 
 
@@ -39,27 +40,28 @@ class Outbox:
     the call goes on there; `salvages()` says what was saved and what was lost.
     """
 
-    def __init__(self, path: Path, limits: Limits, patience: float, renew_after: int) -> None:
-        """Use `Outbox.open`."""
+    def __init__(self, path: Path, limits: Limits, *, patience: float = 10.0, renew_after: int = _RENEW_AFTER) -> None:
+        """Name the outbox at `path`; the first use opens it, makes it if there is none, salvages it if it is damaged.
+
+        The folder must be there, and writable by both users' group. Where it isn't, each use raises OutboxError, until
+        one finds that it is. `patience` is how long to wait for the other process, in seconds; `renew_after` how many
+        bytes of the file may be dead, as long as few are not.
+        """
         self._path = path
         self._limits = limits
+        self._patience = patience
         self._renew_after = renew_after
         self._sent = set[bytes]()
         self._file: FrameFile | None = None
-        self._gate = Gate(exchange.beside(path, ".lock"), patience)
+        self._gate: Gate | None = None
+        self._settled = False
 
     @classmethod
     def open(cls, path: Path, limits: Limits, *, patience: float = 10.0, renew_after: int = _RENEW_AFTER) -> Self:
-        """Open the outbox at `path`, make it if there is none, salvage it if it is damaged.
-
-        The folder must be there, and writable by both users' group. `patience` is how long to wait for the other
-        process, in seconds; `renew_after` how many bytes of the file may be dead, as long as few are not.
-        """
-        outbox = cls(path, limits, patience, renew_after)
+        """Open it at once; raises what its first use would have. For whoever can do nothing without it."""
+        outbox = cls(path, limits, patience=patience, renew_after=renew_after)
         try:
-            with outbox._gate.held():
-                exchange.found_if_missing(path)
-            outbox._run(outbox._finish_erasing)
+            outbox._run(lambda _: None)
         except BaseException:
             outbox._let_go_of_the_files()
             raise
@@ -71,7 +73,7 @@ class Outbox:
         """Say how much may still come. To be asked before anyone consents.
 
         Raises OutboxFullError unless a record of the largest size fits: by count, by bytes, and on the file system
-        beyond what is to be kept free there.
+        beyond what is to be kept free there; OutboxError when that takes no writes any more, as worn cards do.
         """
         return self._run(self._room)
 
@@ -90,20 +92,29 @@ class Outbox:
         return self._run(lambda file: self._append(file, record_id, seal))
 
     def take_back(self, record_id: bytes) -> bool:
-        """Destroy the bytes of a record whose person has thought better of it; say whether they were here.
+        """Destroy the bytes of a record whose person has thought better of it; say whether it is known here.
 
         When this returns, they are not in the file any more, nor in one that was set aside. The record's number, hash
         and id stay in `taken_back()` until the withdrawal has its own receipt (`withdrawn`). The record may have been
-        sent before: only the withdrawal reaches what has left. May be repeated when its outcome is not known.
+        sent before, and even have its receipt: only the withdrawal reaches what has left. May be repeated when its
+        outcome is not known.
         """
         return self._run(lambda file: self._take_back(file, record_id))
 
     # -- The courier's side --------------------------------------------------------------------------------------------
 
+    def waiting_ids(self, limit: int) -> list[bytes]:
+        """List the ids of up to `limit` records without a receipt, oldest first."""
+        return self._run(lambda file: [*islice(file.ledger.waiting, limit)])
+
     def waiting(self, limit: int) -> list[Entry]:
         """List up to `limit` records without a receipt, oldest first, without loading their bytes."""
         held = self._run(lambda file: [*islice(file.ledger.waiting.values(), limit)])
         return [one.label.entry(State.SENT if one.label.record_id in self._sent else one.state) for one in held]
+
+    def holds(self, record_id: bytes) -> bool:
+        """Say whether a record still waits for its receipt."""
+        return self._run(lambda file: record_id in file.ledger.waiting)
 
     def read(self, record_id: bytes) -> bytes:
         """Give the sealed bytes of a waiting record, each time held against their checksum.
@@ -115,13 +126,18 @@ class Outbox:
 
     def read_several(self, record_ids: Sequence[bytes]) -> dict[bytes, bytes]:
         """Give the sealed bytes of those of the records that wait, each held against its checksum; see `read`."""
-        return self._run(lambda file: {key: _read(file, key) for key in record_ids if key in file.ledger.waiting})
+
+        def read(file: FrameFile) -> dict[bytes, bytes]:
+            here = (file.ledger.waiting.get(record_id) for record_id in record_ids)
+            return file.sealed([held for held in here if held])
+
+        return self._run(read)
 
     def mark_sent(self, record_ids: Iterable[bytes]) -> None:
         """Note that records were handed to a broker. It proves nothing: they stay until their receipts.
 
-        Kept in memory, and written down with the next receipt or by `close`: a mark of its own would cost the card a
-        block, and one that is lost costs no more than sending again.
+        Kept in memory and written down by `close` alone. What is not receipted is sent again after a restart whatever
+        the mark says, so a mark that is lost costs nothing, and one that was synced would spare nothing.
         """
         self._sent.update(record_ids)
 
@@ -136,9 +152,10 @@ class Outbox:
     def tidy(self) -> bool:
         """Give some of what was let go back to the disk; say whether there is more. For quiet moments.
 
+        A little waits for the next record, whose sync pays for both, unless the disk is full.
         When most of the file is dead, what isn't moves to a new one.
         """
-        return self._run(self._renew_if_worth_it) or self._run(_give_back)
+        return self._run(self._renew_if_worth_it) or self._run(self._give_back)
 
     def taken_back(self) -> list[Entry]:
         """List the records that were taken back here and whose withdrawals have no receipt yet."""
@@ -176,23 +193,30 @@ class Outbox:
 
     def _run(self, work: Callable[[FrameFile], T]) -> T:
         """Do something with the file; when it turns out damaged, salvage it and do it again."""
+        if self._gate is None:
+            self._gate = Gate(exchange.beside(self._path, ".lock"), self._patience)
         with self._gate.held():
+            if not self._settled:
+                exchange.found_if_missing(self._path)
             try:
-                return work(self._caught_up())
+                return work(self._caught_up(self._gate))
             except OutboxDamagedError:
                 self._let_go_of_the_file()
                 salvage.salvage(self._path, self._gate.mark())
-            return work(self._caught_up())
+            return work(self._caught_up(self._gate))
 
-    def _caught_up(self) -> FrameFile:
+    def _caught_up(self, gate: Gate) -> FrameFile:
         """Give the file as it stands now, another one if somebody has exchanged it."""
         with faults.told(self._path):
             now = os.stat(self._path)  # noqa: PTH116  # the quicker way, at every call
         if self._file and self._file.inode != (now.st_dev, now.st_ino):
             self._let_go_of_the_file()
         if self._file is None:
-            self._file = FrameFile(self._path, self._gate)
+            self._file = FrameFile(self._path, gate)
         self._file.catch_up()
+        if not self._settled:
+            self._finish_erasing(self._file)
+            self._settled = True
         return self._file
 
     def _let_go_of_the_file(self) -> None:
@@ -202,7 +226,9 @@ class Outbox:
 
     def _let_go_of_the_files(self) -> None:
         self._let_go_of_the_file()
-        self._gate.close()
+        if self._gate:
+            self._gate.close()
+            self._gate = None
 
     def _finish_erasing(self, file: FrameFile) -> None:
         """Erase what was taken back when the power went in between."""
@@ -215,6 +241,8 @@ class Outbox:
         room = self._room_within_limits(file.ledger, MAX_RECORD_BYTES)
         with faults.told(self._path):
             disk = os.statvfs(self._path)
+        if disk.f_flag & os.ST_RDONLY:
+            raise faults.read_only(self._path)
         if disk.f_bavail * disk.f_frsize - self._limits.keep_free_bytes < _LARGEST_ON_DISK + _NOTES_ON_DISK:
             raise faults.disk_full(self._path)
         return room
@@ -240,19 +268,21 @@ class Outbox:
         self._room_within_limits(ledger, len(sealed))
         sha256 = hashlib.sha256(sealed).digest()
         label = Label(ledger.place + 1, link.epoch, link.seq, record_id, sha256, len(sealed))
+        _make_holes(file)  # the file system writes the same blocks about both changes, by the one sync
         file.queue(label, sealed)
         return label.entry(State.QUEUED)
 
     def _take_back(self, file: FrameFile, record_id: bytes) -> bool:
         ledger = file.ledger
-        if held := ledger.waiting.get(record_id):
-            file.note([Note(State.TAKEN_BACK, held.label)])
-        held = held or ledger.taken_back.get(record_id)
-        if held is None:
+        known = ledger.state_of(record_id)
+        if known is None:
             return False
-        file.erase([held])
+        label, state = known
+        if state is not State.TAKEN_BACK:
+            file.note([Note(State.TAKEN_BACK, label)])
+        file.erase([ledger.taken_back[record_id]])
         file.sync()
-        salvage.erase_in_damaged(self._path, held.label)
+        salvage.erase_in_damaged(self._path, label)
         return True
 
     def _mark_receipted(self, file: FrameFile, receipts: Mapping[bytes, bytes]) -> dict[bytes, Settlement]:
@@ -263,18 +293,14 @@ class Outbox:
         settled = [ledger.waiting[key] for key, settlement in settlements.items() if settlement is Settlement.SETTLED]
         if settled:
             self._sent.difference_update(held.label.record_id for held in settled)
-            file.note([*(Note(State.RECEIPTED, held.label) for held in settled), *self._news_of_sending(ledger)])
-            self._sent.clear()
+            file.note(Note(State.RECEIPTED, held.label) for held in settled)
             file.blank(settled)
         return settlements
 
     def _note_sent(self, file: FrameFile) -> None:
-        if notes := self._news_of_sending(file.ledger):
+        held = (file.ledger.waiting.get(record_id) for record_id in self._sent)
+        if notes := [Note(State.SENT, one.label) for one in held if one and one.state is State.QUEUED]:
             file.note(notes)
-
-    def _news_of_sending(self, ledger: Ledger) -> list[Note]:
-        held = (ledger.waiting.get(record_id) for record_id in self._sent)
-        return [Note(State.SENT, one.label) for one in held if one and one.state is State.QUEUED]
 
     def _renew_if_worth_it(self, file: FrameFile) -> bool:
         dead = file.ledger.dead_bytes
@@ -286,6 +312,19 @@ class Outbox:
         if disk.f_bavail * disk.f_frsize < live + self._limits.keep_free_bytes:
             return False
         exchange.renew(file, self._path)
+        return True
+
+    def _give_back(self, file: FrameFile) -> bool:
+        if file.ledger.bytes_let_go < self._renew_after // _SHARES_GIVEN_BACK and self._has_room(file):
+            return False
+        _make_holes(file)
+        return bool(file.ledger.let_go)
+
+    def _has_room(self, file: FrameFile) -> bool:
+        try:
+            self._room(file)
+        except OutboxError:
+            return False
         return True
 
 
@@ -300,14 +339,13 @@ def _read(file: FrameFile, record_id: bytes) -> bytes:
             f"No record {record_id.hex()} waits in the outbox.",
             next_step="If it did before, look into the reports of salvages: its bytes may have been damaged.",
         )
-    return file.sealed(held)
+    return file.sealed([held])[record_id]
 
 
-def _give_back(file: FrameFile) -> bool:
+def _make_holes(file: FrameFile) -> None:
     let_go = file.ledger.let_go
     file.erase(let_go[:_HOLES_AT_ONCE])
     del let_go[:_HOLES_AT_ONCE]
-    return bool(let_go)
 
 
 def _withdrawn(file: FrameFile, record_ids: Iterable[bytes]) -> None:

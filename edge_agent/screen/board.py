@@ -1,7 +1,7 @@
 """What can be seen now: written by the session's thread, read by the page's, and neither ever waits for the other.
 
-There is one of each thing, the latest: a scene, how full the ring is, and a picture with its outlines. What nobody has
-fetched in time is replaced, so nothing piles up however slow the page is.
+There is one of each thing, the latest: a scene, which choice is lit, how full the ring is, and a picture. What nobody
+has fetched in time is replaced, so nothing piles up however slow the page is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,35 +37,48 @@ class Shown:
 
     scene: bytes = b""
     scene_number: int = 0
+    lit: int = 0
+    lit_number: int = 0
     ring: float = 0.0
     ring_number: int = 0
     picture: Picture | None = None
     picture_number: int = 0
 
 
-class Board:
-    """The latest of everything. `wake` is called after each change, in the thread that made it; it must not block."""
+NOTHING: Final = Shown()
+"""What a page has seen that has just come."""
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
+
+class Board:
+    """The latest of everything.
+
+    `told` is called when a scene, its light or the ring was shown, `seen` after each change of the picture; both in the
+    thread that did it, and neither may block.
+    """
+
+    def __init__(self, told: Callable[[], None], seen: Callable[[], None]) -> None:
+        self._told = told
+        self._seen = seen
         self._lock = threading.Lock()
-        self._shown = Shown()
+        self._shown = NOTHING
 
     @property
     def shown(self) -> Shown:
         """What can be seen now."""
         return self._shown
 
-    def show(self, scene: bytes, ring: float) -> None:
-        """Show a scene, and how full the ring is; a scene that is there already stays as it is."""
+    def show(self, scene: bytes, lit: int, ring: float) -> None:
+        """Show a scene, which choice is lit, and how full the ring is; what is there already stays as it is."""
         with self._lock:
             shown = self._shown
             if scene != shown.scene:
                 shown = replace(shown, scene=scene, scene_number=shown.scene_number + 1)
+            if lit != shown.lit:
+                shown = replace(shown, lit=lit, lit_number=shown.lit_number + 1)
             if ring != shown.ring:
                 shown = replace(shown, ring=ring, ring_number=shown.ring_number + 1)
             self._shown = shown
-        self._wake()
+        self._told()
 
     def see(self, picture: Picture | None) -> None:
         """Show a picture, or none any more."""
@@ -73,4 +86,4 @@ class Board:
             if picture is None and self._shown.picture is None:
                 return
             self._shown = replace(self._shown, picture=picture, picture_number=self._shown.picture_number + 1)
-        self._wake()
+        self._seen()

@@ -15,7 +15,7 @@ from PIL import Image
 from edge_agent.screen.address import open_door
 from edge_agent.screen.board import Board, Kind, Picture
 from edge_agent.screen.server import SILENT_S, Server
-from edge_agent.screen.view import view, waiting
+from edge_agent.screen.view import unlit, view, waiting
 from edge_agent.session.table import SEEING
 
 if TYPE_CHECKING:
@@ -45,12 +45,14 @@ class Screen:
         self._clock = clock
         self._notices = notices
         self._oval = oval
-        self._faces: Sequence[Outline] = ()
+        self._faces: tuple[Outline, ...] = ()
+        self._view = b""
+        self._hangs_on: object = None
         door, listening = open_door(url_file, port)
         self._loop = asyncio.new_event_loop()
         self._server = Server(listening, door, clock.monotonic)
         self._waking = threading.Event()
-        self._board = Board(self._wake)
+        self._board = Board(self._server.tell, self._wake)
         self._watched_at = clock.monotonic()
         self._thread = threading.Thread(target=self._serve, name="screen", daemon=True)
         self._thread.start()
@@ -68,19 +70,17 @@ class Screen:
         """Show a scene until the next one. Pictures are gone as soon as the session has left the camera."""
         if scene.stage not in SEEING:
             self.drop()
-        shown = view(
-            scene,
-            say,
-            self._notices(),
-            oval=self._oval,
-            faces=self._faces,
-            squares=_squares(scene.receipt_code) if scene.receipt_code else (),
-        )
-        self._board.show(msgspec.json.encode(shown), scene.hold)
+        notices = self._notices()
+        hangs_on = (unlit(scene, say), tuple(notices.values()), self._faces)
+        if hangs_on != self._hangs_on:
+            squares = _squares(scene.receipt_code) if scene.receipt_code else ()
+            laid_out = view(scene, say, notices, oval=self._oval, faces=self._faces, squares=squares)
+            self._view, self._hangs_on = msgspec.json.encode(laid_out), hangs_on
+        self._board.show(self._view, scene.lit, scene.hold)
 
     def wait_for_staff(self, words: str) -> None:
         """Before enrolment, show the six words to compare; as long as there are none, that no picture is taken yet."""
-        self._board.show(msgspec.json.encode(waiting(words, self._notices(), oval=self._oval)), 0.0)
+        self._board.show(msgspec.json.encode(waiting(words, self._notices(), oval=self._oval)), 0, 0.0)
 
     def close(self) -> None:
         """End the page. Calling it twice is fine."""
@@ -126,7 +126,7 @@ class Screen:
             self._loop.close()
 
     def _wake(self) -> None:
-        """Tell the page's thread that there is news, unless it has been told and hasn't looked yet."""
+        """Tell the page's thread that there is another picture, unless it has been told and hasn't looked yet."""
         if not self._waking.is_set():
             self._waking.set()
             with contextlib.suppress(RuntimeError):  # its loop is closed: nobody is there to be told

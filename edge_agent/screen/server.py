@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import h11
 
 from edge_agent.screen.door import RefusedError
+from edge_agent.screen.stream import Stream
 
 if TYPE_CHECKING:
     import socket
@@ -59,11 +60,13 @@ _ALWAYS: Final = [
 
 
 class Server:
-    """Everything here happens in the page's own thread, but for `seen_at`."""
+    """Everything here happens in the page's own thread, but for `seen_at` and `tell`."""
 
     def __init__(self, listening: socket.socket, door: Door, monotonic: Callable[[], float]) -> None:
         self.seen_at = float("-inf")
         """When a page last gave a sign that it shows what is on the board; read by the session's thread."""
+        self.stream: Stream | None = None
+        """The scenes on their way to whoever has the seat."""
         self._listening = listening
         self._door = door
         self._monotonic = monotonic
@@ -73,8 +76,13 @@ class Server:
         self._meetings: set[asyncio.Task[None]] = set()
         self._files = {path: (_read(name), kind) for path, (name, kind) in _FILES.items()}
 
+    def tell(self) -> None:
+        """Tell whoever watches what is new on the board; safe in every thread."""
+        if (stream := self.stream) is not None:
+            stream.tell()
+
     def wake(self) -> None:
-        """Let everybody who waits look at the board again."""
+        """Let whoever waits for a picture look at the board again."""
         self._news.set()
         self._news = asyncio.Event()
 
@@ -116,9 +124,11 @@ class Server:
         return self._files.get(path)
 
     def take_seat(self) -> str:
-        """Become the one who watches. Raises RefusedError while somebody else does."""
+        """Become the one who watches. Raises RefusedError while somebody else does; who fell silent is let go."""
         if self._seat is not None and self._monotonic() < self.seen_at + SILENT_S:
             raise RefusedError
+        if self.stream is not None:
+            self.stream.close()
         self._seat = secrets.token_urlsafe(_SEAT_BYTES)
         self.seen_at = self._monotonic()
         return self._seat
@@ -137,13 +147,14 @@ class Server:
     def leave(self, seat: str) -> None:
         """Free the seat; from now on nobody watches."""
         if self.sits(seat):
-            self._seat, self.seen_at = None, float("-inf")
+            self._seat, self.stream, self.seen_at = None, None, float("-inf")
             self.wake()
 
     async def news(self, at_most: float) -> None:
-        """Wait for a change, `at_most` seconds."""
+        """Wait for another picture, `at_most` seconds."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), at_most)
+            async with asyncio.timeout(at_most):  # unlike `wait_for`, without a task of its own
+                await self._news.wait()
 
 
 class _Meeting:
@@ -188,26 +199,17 @@ class _Meeting:
             raise RefusedError
 
     async def _scenes(self) -> None:
-        """Send each scene from now on, and the ring between two of them: the latest, whenever the page can take it."""
+        """Send each scene from now on, what is lit in it, and the ring, until either side hangs up."""
         seat = self._server.take_seat()
-        gone = asyncio.ensure_future(self._gone())
-        gone.add_done_callback(lambda _: self._server.wake())
         try:
-            self._say(h11.Response(status_code=200, headers=[*_ALWAYS, ("Content-Type", "text/event-stream")]))
-            self._event("seat", seat.encode())
-            scene_number = ring_number = -1
-            while self._server.sits(seat) and not gone.done():
-                shown = self._board.shown
-                if shown.scene_number != scene_number:
-                    self._event("scene", shown.scene)
-                if (shown.scene_number, shown.ring_number) != (scene_number, ring_number):
-                    self._event("ring", f"{shown.ring:.3f}".encode())
-                scene_number, ring_number = shown.scene_number, shown.ring_number
-                await self._writer.drain()
-                if self._board.shown is shown:
-                    await self._server.news(_IDLE_S)
+            connection = self._writer.get_extra_info("socket").dup()
+            with contextlib.closing(Stream(self._board, self._http, connection)) as stream:
+                head = [*_ALWAYS, ("Content-Type", "text/event-stream")]
+                stream.begin(h11.Response(status_code=200, headers=head), seat)
+                self._server.stream = stream
+                stream.tell()
+                await self._gone()
         finally:
-            gone.cancel()
             self._server.leave(seat)
 
     async def _gone(self) -> None:
@@ -241,9 +243,6 @@ class _Meeting:
             self._say(h11.Data(data=content))
         self._say(h11.EndOfMessage())
         await self._writer.drain()
-
-    def _event(self, name: str, data: bytes) -> None:
-        self._say(h11.Data(data=b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"))
 
     def _say(self, event: h11.Response | h11.Data | h11.EndOfMessage) -> None:
         said = self._http.send(event)

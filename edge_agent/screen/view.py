@@ -5,8 +5,10 @@ The page adds nothing to it: it has no words of its own, and decides only how la
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
@@ -24,7 +26,11 @@ if TYPE_CHECKING:
     from edge_agent.session.notice import Notice
     from edge_agent.session.speech import Notices, Sentence
 
-_HEADLINE_WIDTH: Final = 56  # in narrow letters: about what two lines hold
+_LINES: Final = 2  # of the large type
+_LINE: Final = 44  # narrow letters in one of them, where nothing stands beside
+_LINE_BESIDE: Final = 24
+_LINE_BY_THE_WINDOW: Final = 28  # which is the narrowest of what stands beside
+_LINE_AT_REST: Final = 36  # its type is smaller: three languages stand there
 _SENTENCE: Final = re.compile(
     r".+?(?:[.?!\N{ARABIC QUESTION MARK}](?=\s|$)"
     r"|[\N{IDEOGRAPHIC FULL STOP}\N{FULLWIDTH QUESTION MARK}\N{FULLWIDTH EXCLAMATION MARK}]|$)\s*",
@@ -37,6 +43,7 @@ _WINDOW: Final = frozenset(
     {Stage.REST, Stage.NOTHING_KEPT, Stage.TAKEN_BACK, Stage.CANNOT}
 )  # who says no is as welcome as before
 _POINTS: Final = dict(zip(NOTICE, ("eye", "search", "calendar", "back", "free"), strict=True))
+_SAID_BESIDE: Final = frozenset({Say.NOTHING_CHOSEN, Say.LET_GO, Say.NOT_TAKEN_BACK})
 _SIGNS: Final = {
     Stage.LANGUAGE: "language",
     Stage.WHO: "people",
@@ -75,15 +82,20 @@ class Point(msgspec.Struct, frozen=True):
 
 
 class Option(msgspec.Struct, frozen=True):
-    """One choice, in each language in which it is said now. `minor` ones are the same in every scene."""
+    """One choice, in each language in which it is said now, and what to show while it is lit.
+
+    `minor` ones are the same in every scene. `outlined` is the place of its face among the outlines, -1 for none.
+    """
 
     sign: str
     words: tuple[Words, ...]
+    hold: tuple[Words, ...]
     minor: bool
+    outlined: int
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a scene that can be seen, the ring and the pixels excepted."""
+    """All of a scene that can be seen, but which choice is lit, how full the ring is, and the pixels."""
 
     stage: Stage
     lang: str
@@ -94,9 +106,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     before: tuple[Words, ...]  # said before the notice: to the adult beside a child
     points: tuple[Point, ...]
     options: tuple[Option, ...]
-    lit: int
     press: tuple[Words, ...]
-    hold: tuple[Words, ...]
     aside: tuple[Words, ...]
     aside_sign: str
     lanterns: int
@@ -109,11 +119,15 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     picture_label: Words
     oval: Outline | None
     outlines: tuple[Outline, ...]
-    outlined: int  # which of them is lit, -1 for none
     code: str
     code_label: Words
     code_squares: tuple[str, ...]  # rows of a QR, '1' for dark
     lost: tuple[Words, ...]
+
+
+def unlit(scene: Scene, say: Say) -> tuple[Scene, Say]:
+    """Give what a view hangs on: it stays the same while presses move the light and holds fill the ring."""
+    return replace(scene, lit=0, hold=0.0), say if say in _SAID_BESIDE else Say.SCENE
 
 
 def view(
@@ -141,13 +155,11 @@ def view(
         dir=first.direction,
         dark=scene.stage in _DARK,
         sign=_sign(scene),
-        said=tuple(_said(sentences[-1], notice) for sentences, notice in zip(whole, heard, strict=True)),
+        said=tuple(_said(sentences[-1], notice, _line(scene)) for sentences, notice in zip(whole, heard, strict=True)),
         before=before,
         points=points,
-        options=tuple(_option(choice, heard, notices) for choice in choices),
-        lit=scene.lit,
+        options=tuple(_option(replace(scene, lit=place), heard, notices) for place in range(len(choices))),
         press=tuple(_in(notice, "help.press") for notice in heard) if choices else (),
-        hold=_sentences(spoken(scene, Say.CHOICE, notices), notices) if choices else (),
         aside=_aside(scene, say, notices),
         aside_sign=_aside_sign(scene, say),
         lanterns=LANTERNS,
@@ -158,9 +170,8 @@ def view(
         window=_window(scene),
         picture=kind,
         picture_label=_in(first, f"screen.{kind or 'mirror'}"),
-        oval=oval if kind == "mirror" or (kind == "faces" and scene.lit_choice is Act.OVAL) else None,
+        oval=oval if kind in {"mirror", "faces"} else None,
         outlines=tuple(faces) if kind == "faces" else (),
-        outlined=scene.lit_choice.index if isinstance(scene.lit_choice, Face) else -1,
         code=scene.receipt_code,
         code_label=_in(first, "screen.code"),
         code_squares=tuple(squares) if scene.receipt_code else (),
@@ -175,7 +186,7 @@ def waiting(words: str, notices: Notices, *, oval: Outline) -> View:
     )
     if not words:
         return resting
-    told = (_said(notice.text("screen.six_words"), notice) for notice in notices.values())
+    told = (_said(notice.text("screen.six_words"), notice, _LINE) for notice in notices.values())
     return msgspec.structs.replace(resting, said=(*told, Said(Words("en", "ltr", words), None)))
 
 
@@ -207,11 +218,27 @@ def _points(sentences: Sequence[str], notice: Notice) -> tuple[tuple[Point, ...]
     )
 
 
-def _said(words: str, notice: Notice) -> Said:
-    """Put into the large type as many whole sentences as fit two lines; at least one, and never a part of one."""
+def _line(scene: Scene) -> int:
+    if scene.stage is Stage.REST:
+        return _LINE_AT_REST if scene.code else _LINE
+    if _window(scene):
+        return _LINE_BY_THE_WINDOW
+    return _LINE_BESIDE if _picture(scene) or scene.receipt_code else _LINE
+
+
+def _said(words: str, notice: Notice, line: int) -> Said:
+    """Put into the large type as many whole sentences as fit two lines; at least one, and never a part of one.
+
+    A sentence of more than one line has its lines for itself, as on the page.
+    """
     large, small = "", ""
+    lines, left = 0, 0
     for sentence in _SENTENCE.findall(words):
-        if not small and (not large or _width(large + sentence) <= _HEADLINE_WIDTH):
+        width = _width(sentence.rstrip())
+        if width > left:
+            lines, left = lines + math.ceil(width / line), line if width <= line else 0
+        left -= _width(sentence)
+        if not small and (not large or lines <= _LINES):
             large += sentence
         else:
             small += sentence
@@ -222,10 +249,18 @@ def _width(words: str) -> int:
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in words)
 
 
-def _option(choice: Choice, heard: Sequence[Notice], notices: Notices) -> Option:
+def _option(lit: Scene, heard: Sequence[Notice], notices: Notices) -> Option:
+    """Lay out the choice that is lit."""
+    choice = lit.lit_choice
+    assert choice is not None, "there are choices"
     said = (notices[choice.code],) if isinstance(choice, Language) else heard
-    words = tuple(_words(notice, label(choice, notice, notices)) for notice in said)
-    return Option(_option_sign(choice), words, minor=choice in {Act.AGAIN, Act.STOP})
+    return Option(
+        sign=_option_sign(choice),
+        words=tuple(_words(notice, label(choice, notice, notices)) for notice in said),
+        hold=_sentences(spoken(lit, Say.CHOICE, notices), notices),
+        minor=choice in {Act.AGAIN, Act.STOP},
+        outlined=choice.index if isinstance(choice, Face) else -1,
+    )
 
 
 def _option_sign(choice: Choice) -> str:
@@ -256,7 +291,7 @@ def _aside(scene: Scene, say: Say, notices: Notices) -> tuple[Words, ...]:
     """Give the one thing that is said beside: what has just happened to a hold, or advice."""
     if scene.warning:
         return ()
-    if say in {Say.NOTHING_CHOSEN, Say.LET_GO, Say.NOT_TAKEN_BACK}:
+    if say in _SAID_BESIDE:
         return _sentences(spoken(scene, say, notices), notices)
     if scene.guidance is not None and not scene.taking:
         return _sentences(spoken(scene, Say.GUIDANCE, notices), notices)

@@ -13,27 +13,32 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
+from edge_agent.catalogues import NEEDS_A_READER
 from edge_agent.errors import SettingsError
 from edge_agent.session import languages
 from edge_agent.session.consent import Purpose, Who
 from edge_agent.session.guidance import Guidance
 from edge_agent.session.scene import Act
 from edge_agent.session.table import ENDS_WITH_NOTHING
-from edge_agent.session.words import NEEDS_A_READER, NOTICE_ID
+from edge_agent.session.words import NOTICE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
+
+    from edge_agent.wire.orders import OrderedNotice
 
 Direction = Literal["ltr", "rtl"]
 
 NOTICE: Final = ("who_sees", "what_for", "how_long", "take_back", "free")
 """The sentences of the notice, in the order in which they are said."""
 
+_ROOM: Final = 1.25  # of the words that the screen was made for: so much longer still stands there in legible type
 _HASHED: Final = ("notice.", "question.")
 _SCENES: Final = (
     *("rest", "language", "who", "permission", "framing", "taking", "choosing_several", "choosing_none"),
-    *("review", "sealing", "done", "taken_back", "cannot"),
+    *("review", "sealing", "done", "taken_back"),
+    *("cannot", "cannot_screen", "cannot_voice"),
 )
 _SCREEN: Final = ("camera_on", "camera_off", "way", "mirror", "faces", "portrait", "code", "six_words", "lost")
 _KEYS: Final = frozenset(
@@ -84,9 +89,10 @@ class Facts:
 class Notice:
     """What is said in one language.
 
-    `id` is the notice's, the same in all languages. `sha256` is the SHA-256 of the notice and its questions: of the
-    UTF-8 of one line `key TAB words LF` for each, in the order of the keys. `name` is the language's own name, `texts`
-    all words by key. `needs_a_native_reader` tells that a machine wrote them and nobody has read them yet.
+    `id` is the notice's, the same in all languages but those with ordered words. `sha256` is the SHA-256 of the notice
+    and its questions: of the UTF-8 of one line `key TAB words LF` for each, in the order of the keys. `name` is the
+    language's own name, `texts` all words by key. `needs_a_native_reader` tells that a machine wrote them and nobody
+    has read them yet.
     """
 
     id: str
@@ -102,17 +108,45 @@ class Notice:
         return _PLACE.sub(lambda place: values[place[1]], self.texts[key])
 
 
-def load(language: str, facts: Facts) -> Notice:
-    """Give the words of `language`. Raises SettingsError when there are none, or not all."""
+def load(language: str, facts: Facts, ordered: OrderedNotice | None = None) -> Notice:
+    """Give the words of `language`, with the notice in the words that were `ordered` for it.
+
+    Raises SettingsError when there are none, not all, or more than the screen has room for.
+    """
     if language not in languages.codes():
         raise SettingsError(
             f"There are no words for the language {language!r}.",
             next_step=f"Choose among {', '.join(languages.codes())}, or add a catalogue (see CONTRIBUTING.md).",
         )
-    return of_words(language, languages.words(language), facts)
+    known = languages.words(language)
+    if ordered is None or language not in ordered.words:
+        return of_words(language, known, facts)
+    words = {f"notice.{sentence}": getattr(ordered.words[language], sentence) for sentence in NOTICE}
+    _check_room(language, words, known)
+    return of_words(language, {**known, **words}, facts, ordered.id)
 
 
-def of_words(language: str, words: Mapping[str, str], facts: Facts) -> Notice:
+def check_ordered(ordered: OrderedNotice, facts: Facts) -> None:
+    """Raise SettingsError for a notice that can't be said here: in any of its languages, offered or not."""
+    if ordered.id == NOTICE_ID:
+        raise SettingsError(
+            f"The notice that was ordered calls itself {NOTICE_ID}, as the one does that this kiosk came with.",
+            next_step="Give it an id of its own: records tell by it which words were said.",
+        )
+    for language in ordered.words:
+        load(language, facts, ordered)
+
+
+def _check_room(language: str, words: Mapping[str, str], known: Mapping[str, str]) -> None:
+    long, most = (sum(len(text[key]) for key in words) for text in (words, known))
+    if long > most * _ROOM:
+        raise SettingsError(
+            f"The notice that was ordered in {language!r} has {long} characters; {int(most * _ROOM)} have room.",
+            next_step="Write it shorter: it stands on the screen whole, beside the first question.",
+        )
+
+
+def of_words(language: str, words: Mapping[str, str], facts: Facts, identifier: str = NOTICE_ID) -> Notice:
     """Make a notice of all its words by key. Raises SettingsError when one is missing, or one too many."""
     known = {"ngo": facts.ngo, "telephone": facts.telephone, "days": str(facts.days)}
     wrong = sorted(_wrong(words, known.keys()))
@@ -123,7 +157,7 @@ def of_words(language: str, words: Mapping[str, str], facts: Facts) -> Notice:
         )
     texts = {key: _PLACE.sub(lambda p: known.get(p[1], p[0]), " ".join(text.split())) for key, text in words.items()}
     return Notice(
-        id=NOTICE_ID,
+        id=identifier,
         language=language,
         name=texts["language.name"],
         direction="rtl" if texts["language.direction"] == "rtl" else "ltr",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
+from edge_agent.errors import ScreenError, VoiceError
 from edge_agent.session.consent import Party, Purpose, Who
 from edge_agent.session.notice import NOTICE
 from edge_agent.session.scene import Act, Choice, Face, Language, Say, Scene
@@ -98,6 +99,7 @@ def label(choice: Choice, notice: Notice, notices: Notices) -> str:
 
 
 _WITH_CODE: Final = "scene.done"
+_CANNOT: Final = {ScreenError.code: "scene.cannot_screen", VoiceError.code: "scene.cannot_voice"}
 
 
 def _keys(scene: Scene) -> tuple[str, ...]:  # noqa: PLR0911 - one line for each stage
@@ -116,7 +118,9 @@ def _keys(scene: Scene) -> tuple[str, ...]:  # noqa: PLR0911 - one line for each
             return (f"nothing_kept.{scene.ending.name.lower()}",)
         case Stage.REST:
             return ("scene.cannot" if scene.code else "scene.rest",)
-        case Stage.LANGUAGE | Stage.WHO | Stage.REVIEW | Stage.SEALING | Stage.TAKEN_BACK | Stage.CANNOT:
+        case Stage.CANNOT:
+            return (_CANNOT.get(scene.code, "scene.cannot"),)
+        case Stage.LANGUAGE | Stage.WHO | Stage.REVIEW | Stage.SEALING | Stage.TAKEN_BACK:
             return (f"scene.{scene.stage}",)
         case _:  # pragma: no cover - mypy proves that there is no other
             assert_never(scene.stage)

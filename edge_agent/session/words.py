@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 NOTICE_ID: Final = "homeward-notice-1"
 """Which notice this is, in all its languages. Their words are told apart by their hash."""
 
-NEEDS_A_READER: Final = "needs a native reader"
-"""What `language.reader` says until somebody whose language it is has gone through all of it, aloud."""
-
 ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
     {
         # The language itself: its own name, ltr or rtl, and who has read it through
@@ -83,6 +80,14 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "scene.cannot": (
             "This machine can't take a picture now. Nothing is kept. Please ask somebody who works here, or "
             "call {telephone}."
+        ),
+        "scene.cannot_screen": (
+            "The screen of this machine stopped working. It is not your fault. Nothing is kept. Please ask "
+            "somebody who works here, or call {telephone}."
+        ),
+        "scene.cannot_voice": (
+            "The sound of this machine stopped working. It is not your fault. Nothing is kept. Please ask "
+            "somebody who works here, or call {telephone}."
         ),
         "scene.taken_back": (
             "Your picture is taken back. It is deleted here, and {ngo} is told to delete what has reached them."

@@ -55,16 +55,6 @@ class Letterbox:
         width, height = self.inner
         return self.width / width, self.height / height
 
-    def to_frame(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point of the square is in the frame, in pixels."""
-        (left, top), (across, down) = self.corner, self.stretch
-        return (x - left) * across, (y - top) * down
-
-    def to_square(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point of the frame is in the square, in pixels."""
-        (left, top), (across, down) = self.corner, self.stretch
-        return x / across + left, y / down + top
-
 
 def logit(part: float) -> float:
     """Give the log-odds of a score, 0 < score < 1: what a model puts out before the sigmoid."""

@@ -37,10 +37,6 @@ class Box:
         """Place the box in the same picture, `kx` times as wide and `ky` times as high."""
         return Box(self.x * kx, self.y * ky, self.w * kx, self.h * ky)
 
-    def grown(self, part: float) -> Box:
-        """Widen the box on every side by `part` of the width or height."""
-        return Box(self.x - self.w * part, self.y - self.h * part, self.w * (1 + 2 * part), self.h * (1 + 2 * part))
-
     def core_holds(self, point: Point) -> bool:
         """Whether a point lies in the box's core, the ellipse inscribed in it: the face without the box's corners."""
         (cx, cy), (x, y) = self.centre, point

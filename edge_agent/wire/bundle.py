@@ -14,9 +14,9 @@ from typing import Annotated, Final
 import msgspec
 
 from edge_agent.errors import ExpiredError, RolledBackError, UnknownSignerError
-from edge_agent.wire import cose, sealing
-from edge_agent.wire.consent import Controller, Seconds, Text
+from edge_agent.wire import cose
 from edge_agent.wire.documents import Document, Version, from_cbor, to_cbor
+from edge_agent.wire.fields import MAX_RECIPIENTS, Controller, Seconds, Text
 from edge_agent.wire.keys import POINT_BYTES, RECIPIENT_PUBLIC_BYTES, RecipientPublicKey, Signer, kid
 from edge_agent.wire.topics import Id
 
@@ -50,7 +50,7 @@ class Bundle(Document, frozen=True, kw_only=True):
     expires_at: Seconds
     controller: Controller
     jurisdiction: Text
-    recipients: Annotated[list[Recipient], msgspec.Meta(min_length=1, max_length=sealing.MAX_RECIPIENTS)]
+    recipients: Annotated[list[Recipient], msgspec.Meta(min_length=1, max_length=MAX_RECIPIENTS)]
     receipt_keys: Keys
     order_keys: Keys
 

@@ -14,14 +14,11 @@ import msgspec
 
 from edge_agent.wire import cbor
 from edge_agent.wire.documents import Document, to_map
+from edge_agent.wire.fields import Controller, Language, Seconds, Sha256, Text
 
 CONFORMS_TO: Final = "https://w3id.org/dpv/guides/consent-27560"
 PERSONAL_DATA: Final = ("pd:FacialImage", "pd:Location", "pd:Language")
 SALT_BYTES: Final = 16
-
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Seconds = Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
-Sha256 = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 
 
 class Purpose(StrEnum):
@@ -88,13 +85,6 @@ class Answer(Document, frozen=True, kw_only=True, array_like=True):
     held_ms: Annotated[int, msgspec.Meta(ge=0, le=600_000)]
 
 
-class Controller(Document, frozen=True, kw_only=True, rename={"name": "dct:title", "contact": "dpv:hasContact"}):
-    """The organisation that answers for the data."""
-
-    name: Text
-    contact: Text
-
-
 class Storage(
     Document, frozen=True, kw_only=True, rename={"location": "dpv:hasLocation", "duration": "dpv:hasDuration"}
 ):
@@ -133,7 +123,7 @@ class ConsentRecord(
 
     conforms_to: Literal["https://w3id.org/dpv/guides/consent-27560"] = CONFORMS_TO
     identifier: Annotated[str, msgspec.Meta(pattern=r"^urn:uuid:[0-9a-f-]{36}\Z")]
-    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")]
+    language: Language
     subject: Subject
     notice: Notice
     answers: Annotated[list[Answer], msgspec.Meta(min_length=1, max_length=8)]

@@ -6,6 +6,7 @@ protected header keeps a signature made for one from being taken for another.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ import cbor2
 
 from edge_agent.errors import MalformedError, UnknownVersionError
 from edge_agent.wire import cbor
-from edge_agent.wire.keys import KID_BYTES, SIGNATURE_BYTES, kid, verify
+from edge_agent.wire.keys import KID_BYTES, SIGNATURE_BYTES, kid, verify_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,14 +51,38 @@ class Sign1:
 
     def verify(self, public_key: bytes) -> bytes:
         """Return the payload when the signature holds under this P-256 point of 65 bytes; else SignatureError."""
-        verify(public_key, _to_be_signed(self.protected, self.payload), self.signature)
+        hashed = hashlib.sha256(_before_payload(self.protected, len(self.payload)))
+        hashed.update(self.payload)
+        verify_digest(public_key, hashed.digest(), self.signature)
         return self.payload
+
+
+@dataclass(frozen=True, slots=True)
+class InChain:
+    """What comes down a kiosk's chain, taken apart. Nothing of it is believed until a registry has verified it."""
+
+    raw: bytes
+    _signed: Sign1
+
+    @property
+    def sha256(self) -> bytes:
+        """The hash of all its bytes: what receipts name and what the next of its chain points to."""
+        return hashlib.sha256(self.raw).digest()
+
+    @property
+    def signer_kid(self) -> bytes:
+        """The kid of the key that signed it."""
+        return self._signed.kid
+
+    def verify_signature(self, public_key: bytes) -> None:
+        """Check the signature under a P-256 point of 65 bytes. Raises SignatureError."""
+        self._signed.verify(public_key)
 
 
 def sign1(payload: bytes, signer: Signer, typ: str) -> bytes:
     """Sign `payload` as `typ`; return the tagged COSE_Sign1."""
     protected = cbor.encode({ALG: ES256, KID: kid(signer.public_key), TYP: typ})
-    signature = signer.sign(_to_be_signed(protected, payload))
+    signature = signer.sign(_before_payload(protected, len(payload)) + payload)
     return cbor.encode(cbor2.CBORTag(TAG_SIGN1, [protected, {}, payload, signature]))
 
 
@@ -97,5 +122,7 @@ def verify1(data: bytes, typ: str, key_for: Callable[[bytes], bytes], *, max_byt
     return parsed.verify(key_for(parsed.kid))
 
 
-def _to_be_signed(protected: bytes, payload: bytes) -> bytes:
-    return cbor.encode(["Signature1", protected, b"", payload])
+def _before_payload(protected: bytes, payload_bytes: int) -> bytes:
+    """Give what is signed (Sig_structure of RFC 9052, 4.4) up to the payload, which ends it and is large."""
+    of_an_empty_one = cbor.encode(["Signature1", protected, b"", b""])
+    return of_an_empty_one[:-1] + cbor.head_of_bytes(payload_bytes)

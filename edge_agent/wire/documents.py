@@ -13,6 +13,7 @@ MAX_INTEGER: Final = (1 << 53) - 1  # beyond it JavaScript rounds, and not much 
 Integer = Annotated[int, msgspec.Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
 Version = Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)]
+Der = Annotated[bytes, msgspec.Meta(min_length=1, max_length=2048)]  # a certificate, or a request for one
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

@@ -17,8 +17,8 @@ import msgspec
 
 from edge_agent.errors import SignatureError, UnknownSignerError
 from edge_agent.wire import bundle, cose
-from edge_agent.wire.consent import Seconds, Sha256, Text
-from edge_agent.wire.documents import Document, from_cbor, to_cbor
+from edge_agent.wire.documents import Der, Document, from_cbor, to_cbor
+from edge_agent.wire.fields import Seconds, Sha256, Text
 from edge_agent.wire.topics import Id
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ WORDS: Final = 6
 _BITS: Final = 11  # of each word
 _LIST: Final = Path(__file__).with_name("words.txt")  # BIP 39's English words: the first four letters tell each apart
 
-_Der = Annotated[bytes, msgspec.Meta(min_length=1, max_length=2048)]
-
 
 class Request(Document, frozen=True, kw_only=True):
     """What a kiosk asks for: two certificates. `name` is its claim's id, or in a renewal its own.
@@ -47,8 +45,8 @@ class Request(Document, frozen=True, kw_only=True):
     fleet: Id
     kiosk: Id
     name: Id
-    signing: _Der
-    tls: _Der
+    signing: Der
+    tls: Der
 
 
 class Application(Document, frozen=True, kw_only=True):
@@ -73,8 +71,8 @@ class Reply(Document, frozen=True, kw_only=True):
     request: Sha256
     at: Seconds
     bundle: bytes
-    signing: _Der | None = None
-    tls: _Der | None = None
+    signing: Der | None = None
+    tls: Der | None = None
     refused: Text | None = None  # a code
 
     def __post_init__(self) -> None:

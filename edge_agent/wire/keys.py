@@ -12,24 +12,27 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
+import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x25519
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey, MLKEM768X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge_agent.errors import MalformedError, SignatureError
 
 KID_BYTES: Final = 8
+Kid = Annotated[bytes, msgspec.Meta(min_length=KID_BYTES, max_length=KID_BYTES)]
 SIGNATURE_BYTES: Final = 64
 POINT_BYTES: Final = 65
 RECIPIENT_PUBLIC_BYTES: Final = 1184 + 32
 RECIPIENT_PRIVATE_BYTES: Final = 32
 _COORDINATE: Final = 32
 P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256: SEC 2, 2.4.2
+_HASHED: Final = ec.ECDSA(Prehashed(hashes.SHA256()))
 _MLKEM_PUBLIC: Final = 1184
 _MLKEM_SEED: Final = 64
 _CURVE_SEED: Final = 32
@@ -97,12 +100,17 @@ def verify(public_key: bytes, data: bytes, signature: bytes) -> None:
 
     Raises SignatureError when it does not hold, MalformedError when `public_key` is no point of the curve.
     """
+    verify_digest(public_key, hashlib.sha256(data).digest(), signature)
+
+
+def verify_digest(public_key: bytes, sha256: bytes, signature: bytes) -> None:
+    """Verify as `verify` does, given the SHA-256 of the data: whoever has it in pieces need not join them."""
     point = _point(public_key)
     r, s = int.from_bytes(signature[:_COORDINATE], "big"), int.from_bytes(signature[_COORDINATE:], "big")
     if s > P256_ORDER // 2:
         raise SignatureError("the signature is not in its one form, with the smaller s")
     try:
-        point.verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
+        point.verify(encode_dss_signature(r, s), sha256, _HASHED)
     except InvalidSignature as fault:
         raise SignatureError("the signature does not hold") from fault
 

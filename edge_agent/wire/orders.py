@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
 from edge_agent.errors import RolledBackError, UnknownSignerError
 from edge_agent.wire import cose
-from edge_agent.wire.consent import Seconds
-from edge_agent.wire.documents import Document, Integer, Version, from_cbor, to_cbor
+from edge_agent.wire.documents import Der, Document, Integer, Version, from_cbor, to_cbor
+from edge_agent.wire.fields import Language, Seconds, Text
 from edge_agent.wire.topics import Id
 
 if TYPE_CHECKING:
@@ -56,8 +56,48 @@ class Mode(StrEnum):
     WIPE = "wipe"  # stolen: erases its keys
 
 
+PLACES: Final = {"who_sees": "{ngo}", "how_long": "{days}", "take_back": "{telephone}"}
+"""What a sentence of the notice must name: who sees it, how long, how to take it back. The kiosk fills it in."""
+
+_LONGEST: Final = 400  # characters of one sentence
+_Sentence = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=_LONGEST,
+        pattern=r"^(?![ ])([^\x00-\x1f\x7f-\x9f{}]|\{(ngo|telephone|days)\})+\Z",
+    ),
+]
+
+
+class NoticeWords(Document, frozen=True, kw_only=True):
+    """The notice in one language, all of it. `{ngo}`, `{telephone}` and `{days}` are filled in by the kiosk."""
+
+    who_sees: _Sentence
+    what_for: _Sentence
+    how_long: _Sentence
+    take_back: _Sentence
+    free: _Sentence
+
+    def __post_init__(self) -> None:
+        """Refuse a notice that leaves out who sees a picture, how long, or how to take it back."""
+        for sentence, place in PLACES.items():
+            if place not in getattr(self, sentence):
+                raise ValueError(f"{sentence} lacks {place}")
+
+
+class OrderedNotice(Document, frozen=True, kw_only=True):
+    """Other words for the notice, by language. `id` names them in every consent that was given after them."""
+
+    id: Text
+    words: Annotated[dict[Language, NoticeWords], msgspec.Meta(min_length=1, max_length=20)]
+
+
 class Orders(Document, frozen=True, kw_only=True):
-    """All that is in force for one kiosk; each version stands alone. `settings` are dotted keys of the kiosk's TOML."""
+    """All that is in force for one kiosk; each version stands alone. `settings` are dotted keys of the kiosk's TOML.
+
+    `authorities` are the CAs (X.509, DER) to trust, first the one that certifies now; absent: those of the card.
+    """
 
     fleet: Id
     kiosk: Id
@@ -66,6 +106,8 @@ class Orders(Document, frozen=True, kw_only=True):
     mode: Mode
     settings: dict[str, str | Integer | float | bool] = msgspec.field(default_factory=dict)
     bundle: bytes | None = None  # a newer signed recipient bundle
+    authorities: Annotated[list[Der], msgspec.Meta(min_length=1, max_length=2)] | None = None
+    notice: OrderedNotice | None = None  # absent: the words that the kiosk came with
 
 
 def sign(orders: Orders, signer: Signer) -> bytes:

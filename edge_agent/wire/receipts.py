@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 import msgspec
 
 from edge_agent.wire import cose
-from edge_agent.wire.consent import Seconds, Sha256
 from edge_agent.wire.documents import Document, from_cbor, to_cbor
-from edge_agent.wire.report import RecordId
+from edge_agent.wire.fields import RecordId, Seconds, Sha256
 from edge_agent.wire.topics import Id
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import msgspec
 
 from edge_agent.errors import RevokedError, RolledBackError, UnknownSignerError, WrongSignerError, WrongTopicError
 from edge_agent.wire import cose
-from edge_agent.wire.consent import Seconds
 from edge_agent.wire.documents import Document, Version, from_cbor, to_cbor
+from edge_agent.wire.fields import Seconds
 from edge_agent.wire.keys import POINT_BYTES, Signer, kid
 from edge_agent.wire.topics import Id, parse
 

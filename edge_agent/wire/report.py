@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from edge_agent.errors import ConsentMismatchError
-from edge_agent.wire import sealing
-from edge_agent.wire.consent import ConsentRecord, Purpose, Seconds, Sha256, Text, consent_hash
+from edge_agent.wire.consent import ConsentRecord, Purpose, consent_hash
 from edge_agent.wire.documents import Count, Document, from_cbor
+from edge_agent.wire.fields import ClockQuality, Seconds, Sha256, Text
+
+if TYPE_CHECKING:
+    from edge_agent.wire.sealing import Claims
 
 Pixels = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 Offset = Annotated[int, msgspec.Meta(ge=-100_000, le=100_000)]
 Point = tuple[
     Annotated[float, msgspec.Meta(ge=-100_000, le=100_000)], Annotated[float, msgspec.Meta(ge=-100_000, le=100_000)]
 ]
-RecordId = Annotated[bytes, msgspec.Meta(min_length=sealing.ID_BYTES, max_length=sealing.ID_BYTES)]
-
-
-class ClockQuality(StrEnum):
-    """How far the kiosk's wall clock can be believed."""
-
-    SYNCHRONISED = "synchronised"
-    HOLDOVER = "holdover"  # was synchronised since the boot, isn't now
-    UNSET = "unset"
 
 
 class Site(Document, frozen=True, kw_only=True):
@@ -112,7 +105,7 @@ class Report(Document, frozen=True, kw_only=True):
         return self.issued_at + self.consent.storage.seconds
 
 
-def read(plain: bytes, claims: sealing.Claims) -> Report:
+def read(plain: bytes, claims: Claims) -> Report:
     """Decode an opened report and hold it against its record's claims.
 
     Raises ConsentMismatchError when the consent inside, or the end that follows from it, is not the one bound outside,

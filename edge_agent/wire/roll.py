@@ -14,8 +14,9 @@ import msgspec
 
 from edge_agent.errors import RolledBackError, UnknownSignerError
 from edge_agent.wire import cose
-from edge_agent.wire.consent import Seconds, Text
 from edge_agent.wire.documents import Count, Document, Version, from_cbor, to_cbor
+from edge_agent.wire.fields import Seconds, Text
+from edge_agent.wire.keys import Kid
 from edge_agent.wire.topics import Id
 
 if TYPE_CHECKING:
@@ -40,6 +41,16 @@ class Entry(Document, frozen=True, kw_only=True):
     doubt: Text | None = None  # an error's code, when its health could not be verified
 
 
+class Teller(Document, frozen=True, kw_only=True):
+    """The intake that tells a roll: what it runs, the CAs that it trusts, the one that certified it."""
+
+    intake: Id
+    bundle: Version
+    registry: Version
+    authorities: Annotated[list[Kid], msgspec.Meta(min_length=1, max_length=4)]
+    certified_by: Kid | None = None  # none of those
+
+
 class Roll(Document, frozen=True, kw_only=True):
     """One part of a roll. All parts of one roll have the same `at`."""
 
@@ -50,6 +61,7 @@ class Roll(Document, frozen=True, kw_only=True):
     part: _Part
     parts: _Part
     kiosks: list[Entry]
+    by: Teller | None = None
 
 
 class What(StrEnum):
@@ -69,11 +81,11 @@ class TrustPart(Document, frozen=True, kw_only=True):
     content: Annotated[bytes, msgspec.Meta(min_length=1, max_length=PART_BYTES)]
 
 
-def sign(fleet: str, at: int, entries: Sequence[Entry], signer: Signer) -> list[bytes]:
+def sign(fleet: str, at: int, entries: Sequence[Entry], signer: Signer, by: Teller | None = None) -> list[bytes]:
     """Sign a roll with the intake's receipt key, part by part. An empty roll has one part."""
     chunks = list(_chunks(entries)) or [[]]
     return [
-        cose.sign1(to_cbor(Roll(fleet=fleet, at=at, part=part, parts=len(chunks), kiosks=chunk)), signer, TYPE)
+        cose.sign1(to_cbor(Roll(fleet=fleet, at=at, part=part, parts=len(chunks), kiosks=chunk, by=by)), signer, TYPE)
         for part, chunk in enumerate(chunks, 1)
     ]
 

@@ -6,7 +6,6 @@ Sealing needs public keys alone; opening needs one recipient's private key, whic
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from edge_agent.errors import (
 )
 from edge_agent.wire import cbor, cose, padding
 from edge_agent.wire.documents import MAX_INTEGER
+from edge_agent.wire.fields import HASH_BYTES, ID_BYTES, MAX_RECIPIENTS, MAX_RECORD_BYTES
 from edge_agent.wire.keys import KID_BYTES, kid
 from edge_agent.wire.topics import Channel, parse
 
@@ -38,16 +38,11 @@ if TYPE_CHECKING:
     from edge_agent.wire.keys import RecipientPrivateKey, RecipientPublicKey, Signer
 
 TYPE: Final = cose.media_type("record")
-MAX_RECORD_BYTES: Final = 128 * 1024
-MAX_RECIPIENTS: Final = 16
 HPKE_9_KE: Final = 57  # draft-ietf-cose-hpke-pq-pqt: assumed, not yet assigned; TYPE freezes what it means here
 EK_BYTES: Final = 1120
 WRAPPED_BYTES: Final = 48
 CEK_BYTES: Final = 32
 IV_BYTES: Final = 12
-HASH_BYTES: Final = 32
-ID_BYTES: Final = 16
-FIRST_IN_CHAIN: Final = bytes(HASH_BYTES)
 
 # Claims and headers of our own, in the private range below -65536 (RFC 8392, 9052)
 _ISSUER, _EXPIRES_AT, _ISSUED_AT, _CWT_ID = 1, 4, 6, 7  # RFC 8392, 3.1
@@ -143,31 +138,15 @@ class _Recipient:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A record taken apart. Nothing of it is believed until a registry has verified it."""
+class Record(cose.InChain):
+    """A record taken apart. The signer is the same inside and outside."""
 
-    raw: bytes
     claims: Claims
-    _signed: cose.Sign1
     _protected: bytes
     _commitment: bytes
     _iv: bytes
     _ciphertext: bytes
     _recipients: tuple[_Recipient, ...]
-
-    @property
-    def sha256(self) -> bytes:
-        """The hash of the sealed bytes: what receipts name and what the next record chains to."""
-        return hashlib.sha256(self.raw).digest()
-
-    @property
-    def signer_kid(self) -> bytes:
-        """The kid of the key that signed it, the same inside and outside."""
-        return self._signed.kid
-
-    def verify_signature(self, public_key: bytes) -> None:
-        """Check the signature under a P-256 point of 65 bytes. Raises SignatureError."""
-        self._signed.verify(public_key)
 
     @property
     def recipient_kids(self) -> tuple[bytes, ...]:
@@ -232,7 +211,7 @@ def of_sign1(data: bytes, signed: cose.Sign1) -> Record:
     claims = Claims.from_map(plain_claims)
     if claims.signer_kid != signed.kid:
         raise WrongSignerError("the signer inside is not the signer outside")
-    return Record(data, claims, signed, protected, commitment, iv, ciphertext, recipients)
+    return Record(data, signed, claims, protected, commitment, iv, ciphertext, recipients)
 
 
 def open_record(record: Record, key: RecipientPrivateKey) -> bytes:

@@ -12,9 +12,9 @@ import msgspec
 
 from edge_agent.errors import WrongSignerError
 from edge_agent.wire import cose
-from edge_agent.wire.consent import Sha256, Text
 from edge_agent.wire.documents import Count, Document, from_cbor, to_cbor
-from edge_agent.wire.report import ClockQuality, RecordId
+from edge_agent.wire.fields import ClockQuality, RecordId, Sha256, Text
+from edge_agent.wire.keys import Kid
 from edge_agent.wire.topics import Id
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ class Health(Document, frozen=True, kw_only=True):
 
 
 class Status(Document, frozen=True, kw_only=True):
-    """What the courier sends; also, with `online` false, its will. `free_bytes` is of the outbox's file system."""
+    """What the courier sends; also, with `online` false, its will. `free_bytes` is of the outbox's file system.
+
+    `certified_by` is the CA whose certificate it connects with.
+    """
 
     MAX_BYTES: ClassVar[int] = 8192
 
@@ -57,6 +60,7 @@ class Status(Document, frozen=True, kw_only=True):
     refused: Count = 0  # records that the intake keeps in quarantine
     free_bytes: Count | None = None
     temperature_c: Annotated[float, msgspec.Meta(ge=-100, le=200)] | None = None
+    certified_by: Kid | None = None
 
 
 def sign_health(health: Health, signer: Signer) -> bytes:

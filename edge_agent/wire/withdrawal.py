@@ -16,15 +16,13 @@ What an intake does with either, once it is verified:
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from edge_agent.errors import UnknownSignerError
 from edge_agent.wire import cose
-from edge_agent.wire.consent import Seconds, Sha256
 from edge_agent.wire.documents import Count, Document, Version, from_cbor, to_cbor
-from edge_agent.wire.report import RecordId
+from edge_agent.wire.fields import RecordId, Seconds, Sha256
 from edge_agent.wire.topics import Address, Channel, Id
 
 if TYPE_CHECKING:
@@ -76,26 +74,10 @@ class DeskWithdrawal(Document, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class SignedWithdrawal:
-    """A kiosk's withdrawal taken apart. Like a record, it is not believed until a registry has verified it."""
+class SignedWithdrawal(cose.InChain):
+    """A kiosk's withdrawal taken apart."""
 
-    raw: bytes
     claims: Withdrawal
-    _signed: cose.Sign1
-
-    @property
-    def sha256(self) -> bytes:
-        """The hash of the signed bytes: what receipts name and what the next record chains to."""
-        return hashlib.sha256(self.raw).digest()
-
-    @property
-    def signer_kid(self) -> bytes:
-        """The kid of the key that signed it."""
-        return self._signed.kid
-
-    def verify_signature(self, public_key: bytes) -> None:
-        """Check the signature under a P-256 point of 65 bytes. Raises SignatureError."""
-        self._signed.verify(public_key)
 
 
 def sign(withdrawal: Withdrawal, signer: Signer) -> bytes:
@@ -110,7 +92,7 @@ def parse(data: bytes) -> SignedWithdrawal:
 
 def of_sign1(data: bytes, signed: cose.Sign1) -> SignedWithdrawal:
     """Take apart what is known to be a COSE_Sign1 of this type. Raises a WireError."""
-    return SignedWithdrawal(data, from_cbor(signed.payload, Withdrawal), signed)
+    return SignedWithdrawal(data, signed, from_cbor(signed.payload, Withdrawal))
 
 
 def sign_at_desk(withdrawal: DeskWithdrawal, signer: Signer) -> bytes:

@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Final
 
@@ -30,8 +31,8 @@ def install(root: Path) -> None:
     shutil.copytree(libraries.build(), site, symlinks=True, dirs_exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", scratch, cwd=PROJECT)
-        libraries.install(site, *Path(scratch).glob("homeward-*.whl"))
-    shutil.rmtree(site / "bin", ignore_errors=True)
+        for wheel in Path(scratch).glob("homeward-*.whl"):
+            zipfile.ZipFile(wheel).extractall(site)  # an installer would add where and when
     for package in ("edge_agent", "models"):
         libraries.compile_python(site / package, f"/{SITE}/{package}")
     libraries.compile_python(site / "virtual_camera.py", f"/{SITE}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from firmware.virtual.cache import HERE, kept, run
+from firmware.virtual.cache import HERE, PROJECT, kept, run
 from firmware.virtual.rootfs import fetch, unpack
 
 if TYPE_CHECKING:
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 CPU: Final = ("-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "512")  # 512 MiB: the smallest Pi, a Zero 2 W
 _INITRD_MODULES: Final = ("virtio_blk", "ext4", "crc32c_generic")
-# What a running kiosk loads: its network, its firewall, its watchdog, an update's bundle, the tests' way in.
+# What a running kiosk loads: network, firewall, watchdog, boot partition, loudspeaker, updates, the tests' way in.
 _ROOT_MODULES: Final = (
     *("virtio_net", "virtio-rng", "virtio_console", "i6300esb", "autofs4", "loop", "squashfs", "dm-verity"),
     *("nf_tables", "nft_ct", "nft_log", "nft_reject_inet", "nft_limit", "nf_log_syslog"),
+    *("vfat", "nls_cp437", "nls_ascii", "xhci_pci", "snd_usb_audio", "videodev"),
 )
 _REVISION: Final = "c03111"  # a Raspberry Pi 4B, for gpiozero
 _GPIO: Final = "/pl061@9030000"
@@ -87,8 +88,9 @@ def copy_modules(source: Kernel, root: Path) -> None:
 
 
 def initrd(source: Kernel) -> Path:
-    """Make the initial RAM disk: busybox, five modules, and the script beside this file."""
+    """Make the initial RAM disk: busybox, its modules, the script beside this file, and what chooses the slot."""
     script = HERE / "initrd.sh"
+    slots = PROJECT / "firmware/update/tree/usr/local/lib/homeward/slots"
 
     def make(place: Path) -> None:
         with tempfile.TemporaryDirectory() as scratch:
@@ -104,9 +106,14 @@ def initrd(source: Kernel) -> Path:
             (tree / "tree/modules/order").write_text("\n".join(names) + "\n", encoding="ascii")
             shutil.copy2(script, tree / "tree/init")
             (tree / "tree/init").chmod(0o755)
+            shutil.copy2(slots, tree / "tree/slots")
             place.write_bytes(gzip.compress(b"".join(_cpio(tree / "tree")), 6, mtime=0))
 
-    return kept("initrd", [str(source.tree).encode(), script.read_bytes(), Path(__file__).read_bytes()], make)
+    return kept(
+        "initrd",
+        [str(source.tree).encode(), script.read_bytes(), slots.read_bytes(), Path(__file__).read_bytes()],
+        make,
+    )
 
 
 def device_tree() -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from PIL import Image
 
 from edge_agent.config import Pins
+from edge_agent.files import write_whole
 from edge_agent.vision.photograph import as_frame, load
 from firmware.virtual import image
 from firmware.virtual.cache import HERE, BuildError, run
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 CARD_BYTES: Final = 256 * 1024 * 1024
 FRAMES_BYTES: Final = 16 * 1024 * 1024
+STICK_BYTES: Final = 1536 * 1024 * 1024
+CHOICE_BYTES: Final = 512
 BOOT_S: Final = 600.0  # far more than it takes; only a failure waits so long
 PINS: Final = Pins()
 _POLL_S: Final = 0.05
@@ -43,19 +46,41 @@ class VirtualKiosk:
     """One kiosk of a throwaway fleet. Use it as a context manager."""
 
     def __init__(
-        self, here: Path, fleet: ThrowawayFleet, name: str, photographs: Sequence[Path], **tables: str
+        self,
+        here: Path,
+        fleet: ThrowawayFleet,
+        name: str,
+        photographs: Sequence[Path],
+        *,
+        new: bool = False,
+        **tables: str,
     ) -> None:
-        """Make its card, as a kiosk in service has it, and what its camera will see."""
+        """Make its card and what its camera will see.
+
+        Its card is that of a kiosk in service. A `new` one's is empty; what the fleet made lies on its boot partition.
+        """
         self.here = here
         self.fleet = fleet
         self.name = name
         here.mkdir(parents=True, exist_ok=True)
         self.system = image.build()
         tree = fleet.add_card(name, BROKER, **tables)
+        self.boot_partition = image.boot_disk(here / "boot.img", tree if new else None)
+        if new:
+            (tree := here / "nothing").mkdir()
         _own(tree, _users(self.system))
         self.card_image = image.disk(here / "card.img", "homeward", tree, CARD_BYTES)
         self.show(photographs)
+        self._port_file = here / "broker-port"
+        self.reach(fleet.port)
         self.card = Card(self.card_image, here / "card.socket")
+        self.second_system = here / "system-b.img"
+        """The other slot's disk: empty as long as nothing was installed."""
+        self.slots = here / "slots.img"
+        """The sector that says which slot is started; see firmware/update."""
+        self.stick = _empty(here / "stick.img", STICK_BYTES)
+        """What an update is brought on."""
+        self._empty_slots()
         self.machine: Machine | None = None
 
     def show(self, photographs: Sequence[Path]) -> None:
@@ -67,6 +92,10 @@ class VirtualKiosk:
             Image.fromarray(as_frame(load(photograph)).large).save(tree / f"{number}.jpg", quality=92)
         image.disk(self.here / "frames.img", "frames", tree, FRAMES_BYTES)
 
+    def reach(self, port: int) -> None:
+        """Let it find another broker of this machine's where its own was; connections to the one before end."""
+        write_whole(self._port_file, str(port).encode(), replace=True)
+
     # -- Power ---------------------------------------------------------------------------------------------------------
 
     def boot(self, *options: str, resume: Path | None = None, linked: bool = True) -> Machine:
@@ -74,10 +103,14 @@ class VirtualKiosk:
         assert self.machine is None
         disks = {
             "system-a": f"driver=raw,file.driver=file,file.filename={self.system},readonly=on,file.locking=off",
+            "system-b": f"driver=raw,file.driver=file,file.filename={self.second_system}",
+            "boot": f"driver=raw,file.driver=file,file.filename={self.boot_partition}",
+            "slots": f"driver=raw,file.driver=file,file.filename={self.slots}",
+            "stick": f"driver=raw,file.driver=file,file.filename={self.stick},readonly=on",
             "card": self.card.drive,
             "frames": f"driver=raw,file.driver=file,file.filename={self.here / 'frames.img'},readonly=on",
         }
-        forward = (sys.executable, str(HERE / "carry.py"), str(self.fleet.port))
+        forward = (sys.executable, str(HERE / "carry.py"), str(self._port_file))
         self.machine = Machine(self.here / "machine", disks, forward=forward, options=options, resume=resume)
         if not linked:
             self.machine.qmp.call("set_link", {"name": "card", "up": False})
@@ -98,17 +131,19 @@ class VirtualKiosk:
         self.wait_for("ready", program="kiosk", timeout=BOOT_S)
         self.until(lambda: self.lights() == (True, True, False), "the lights of a kiosk at rest", BOOT_S)
 
-    def freeze(self) -> None:
-        """Keep it as it is now, memory, card and all, and switch it off; `thaw` lets it go on from there."""
+    def freeze(self, name: str = "at-rest") -> None:
+        """Keep it under a name as it is now, memory, card and all, and switch it off; `thaw` goes on from there."""
         assert self.machine is not None
-        self.machine.freeze(self.here / "frozen-memory")
+        self.machine.freeze(self.here / f"{name}-memory")
         self.cut_power()
-        shutil.copyfile(self.card_image, self.here / "frozen-card")
+        shutil.copyfile(self.card_image, self.here / f"{name}-card")
 
-    def thaw(self) -> Machine:
+    def thaw(self, name: str = "at-rest") -> Machine:
         """Go on from where it was frozen; whatever happened since then did not."""
-        self.card.put_back(self.here / "frozen-card")
-        machine = self.boot(resume=self.here / "frozen-memory")
+        self.card.put_back(self.here / f"{name}-card")
+        self.reach(self.fleet.port)
+        self._empty_slots()
+        machine = self.boot(resume=self.here / f"{name}-memory")
         machine.run("/usr/bin/true")  # it is awake
         return machine
 
@@ -126,6 +161,19 @@ class VirtualKiosk:
         """Switch it off if it is on; nothing is to be learnt from it any more."""
         if self.machine is not None:
             self.cut_power()
+
+    def started(self) -> list[str]:
+        """Say which slots were started since it was switched on."""
+        return [line[-1] for line in self.console().splitlines() if line.startswith("starting system ")]
+
+    def until_started(self, *slots: str, timeout: float) -> None:
+        """Wait until exactly these were started: it restarts by itself."""
+        self.until(lambda: self.started() == list(slots), f"starts of {slots}", timeout)
+        self._button(down=False)  # a restart lets go of the line
+
+    def _empty_slots(self) -> None:
+        _empty(self.second_system, self.system.stat().st_size)
+        _empty(self.slots, CHOICE_BYTES)
 
     # -- The person before it ------------------------------------------------------------------------------------------
 
@@ -200,6 +248,12 @@ class VirtualKiosk:
     def __exit__(self, *_: object) -> None:
         self.end()
         self.card.__exit__()
+
+
+def _empty(disk: Path, size: int) -> Path:
+    with disk.open("wb") as file:
+        file.truncate(size)
+    return disk
 
 
 def _users(system: Path) -> dict[str, tuple[int, int]]:

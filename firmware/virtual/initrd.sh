@@ -1,5 +1,6 @@
 #!/bin/busybox sh
-# Finds the disk that the system is on, by its serial number, and starts it. The root is never written.
+# Starts the system of one of two disks, found by their serial numbers: which one, `slots` says (firmware/update); without
+# its disk, the first. The root is never written.
 set -u
 PATH=/bin
 for program in $(/bin/busybox --list); do /bin/busybox ln -s busybox "/bin/$program" 2>/dev/null; done
@@ -16,7 +17,11 @@ disk() { # the device whose serial number is $1
     return 1
 }
 
-until device=$(disk system-a); do sleep 0.1; done
+until disk system-a >/dev/null; do sleep 0.1; done
+slot=a
+if chooser=$(disk slots); then slot=$(HOMEWARD_SLOTS=/dev/$chooser sh /slots choose); fi
+until device=$(disk "system-$slot"); do sleep 0.1; done
+echo "starting system $slot"
 mount -t ext4 -o ro "/dev/$device" /root || { echo "the root on /dev/$device can't be mounted"; poweroff -f; }
 umount /sys /proc
 exec switch_root /root /sbin/init

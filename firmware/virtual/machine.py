@@ -12,6 +12,7 @@ import queue
 import shlex
 import socket
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -28,8 +29,10 @@ _POLL_S: Final = 0.05
 _START_S: Final = 30.0
 _PL061: Final = 0x0903_0000
 _DATA: Final = 0x3FC  # all eight lines (ARM PrimeCell PL061, 3.3.1)
-_ANSWER_S: Final = 60.0
+_ANSWER_S: Final = 300.0  # emulated on a busy computer; only a failure waits so long
+_DISKS_S: Final = 600  # until systemd gives up on a disk: emulated on a busy computer, its 90 seconds can be too few
 _FULL_SPEED: Final = 1 << 40
+_JOURNAL: Final = ("/usr/bin/journalctl", "--no-pager", "-o", "short-monotonic", "-p", "notice", "-n", "30")
 _PORT: Final = "org.qemu.guest_agent.0"
 BROKER: Final = "10.0.2.100:8883"
 """Where the guest finds the broker, whichever port it has here."""
@@ -44,13 +47,18 @@ class Done:
     errors: str
 
 
+class AgentLostError(BuildError):
+    """The guest's agent was started anew while a command ran: whether that came to its end, nobody knows."""
+
+    code = "virtual-agent-lost"
+
+
 class Socket:
     """Lines of JSON over a UNIX socket: QMP, or the guest's agent."""
 
-    def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
         self._socket.settimeout(_ANSWER_S)
-        self._socket.connect(str(path))
         self._lines = self._socket.makefile("rb")
 
     def read(self) -> Any:
@@ -81,10 +89,9 @@ class Socket:
 class Lines:
     """The machine's eight GPIO lines over qtest: inputs are moved, outputs read."""
 
-    def __init__(self, path: Path, chip: str) -> None:
+    def __init__(self, connected: socket.socket, chip: str) -> None:
         self._chip = chip
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(str(path))
+        self._socket = connected
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -138,15 +145,17 @@ class Machine:
         self._here = here
         here.mkdir(parents=True, exist_ok=True)
         self.console = here / "console.log"
+        self.heard = here / "heard.wav"
         for name in ("qmp", "qtest", "agent"):
             (here / name).unlink(missing_ok=True)
         kernel = boot.kernel()
+        threads = "single" if "-icount" in options else "multi"  # who counts instructions counts them in one order
         network = "user,id=net" + (f",guestfwd=tcp:{BROKER}-cmd:{' '.join(forward)}" if forward else "")
         command = [
             *("setpriv", "--pdeathsig", "KILL", "--", "qemu-system-aarch64"),  # it never outlives us
-            *(*boot.CPU, "-accel", "tcg,thread=multi", "-display", "none", "-nodefaults"),
+            *(*boot.CPU, "-accel", f"tcg,thread={threads}", "-display", "none", "-nodefaults"),
             *("-kernel", str(kernel.image), "-initrd", str(boot.initrd(kernel)), "-dtb", str(boot.device_tree())),
-            *("-append", "ro quiet console=ttyAMA0 panic=5"),
+            *("-append", f"ro quiet console=ttyAMA0 panic=5 systemd.default_device_timeout_sec={_DISKS_S}"),
             *("-netdev", network, "-device", "virtio-net-pci,netdev=net,id=card,romfile="),
             *("-device", "virtio-rng-pci", "-device", "i6300esb", "-action", "watchdog=reset"),
             *("-serial", f"file:{self.console}"),
@@ -154,6 +163,7 @@ class Machine:
             *("-qtest", f"unix:{here / 'qtest'},server=on,wait=off", "-qtest-log", "/dev/null"),
             *("-chardev", f"socket,id=agent,path={here / 'agent'},server=on,wait=off", "-device", "virtio-serial-pci"),
             *("-device", f"virtserialport,chardev=agent,name={_PORT}"),
+            *("-device", "qemu-xhci", "-audiodev", f"wav,id=air,path={self.heard}"),
         ]
         if resume is not None:
             command += ["-incoming", f"exec:cat {shlex.quote(str(resume))}"]
@@ -175,7 +185,7 @@ class Machine:
     def qmp(self) -> Socket:
         """QEMU's monitor."""
         if self._qmp is None:
-            self._qmp = Socket(self._there("qmp"))
+            self._qmp = Socket(self._connect("qmp"))
             self._qmp.read()
             self._qmp.call("qmp_capabilities")
         return self._qmp
@@ -189,26 +199,27 @@ class Machine:
                 for part in self.qmp.call("qom-list", {"path": "/machine/unattached"})
                 if part["type"] == "child<pl061>"
             )
-            self._lines = Lines(self._there("qtest"), chip)
+            self._lines = Lines(self._connect("qtest"), chip)
         return self._lines
 
     def run(self, *command: str, text: str = "") -> Done:
-        """Run a command in the guest, as root, to its end."""
-        agent = Socket(self._there("agent"))
+        """Run a command in the guest, as root, to its end. Raises AgentLostError when that is not known."""
         try:
-            self._synchronise(agent)
-            asked = {"path": command[0], "arg": list(command[1:]), "capture-output": True}
-            if text:
-                asked["input-data"] = base64.b64encode(text.encode()).decode()
-            process = agent.call("guest-exec", asked)
-            while not (facts := agent.call("guest-exec-status", process))["exited"]:
-                time.sleep(_POLL_S)
-        finally:
-            agent.close()
-        out, errors = (
-            base64.b64decode(facts.get(name, "")).decode(errors="replace") for name in ("out-data", "err-data")
-        )
-        return Done(facts.get("exitcode", -facts.get("signal", 0)), out, errors)
+            return self._run(command, text)
+        except AgentLostError as lost:
+            raise AgentLostError(f"{lost.what}; the guest's journal ends with\n{self._run(_JOURNAL).out}") from None
+
+    def ask(self, *command: str) -> Done:
+        """Run a command that only looks. It may be run twice: when the guest's agent is lost, the next one is asked."""
+        try:
+            return self.run(*command)
+        except AgentLostError as lost:
+            sys.stderr.write(f"{lost}\n")
+            return self.run(*command)
+
+    def plug_in_loudspeaker(self) -> None:
+        """Plug a loudspeaker into a USB socket; what it plays is in the file `heard`. It can't be frozen any more."""
+        self.qmp.call("device_add", {"driver": "usb-audio", "id": "loudspeaker", "audiodev": "air"})
 
     def freeze(self, into: Path) -> None:
         """Stop it, and write its memory and its processors' state into a file; it is to be ended then."""
@@ -243,6 +254,33 @@ class Machine:
     def __exit__(self, *_: object) -> None:
         self.cut_power()
 
+    def _run(self, command: Sequence[str], text: str = "") -> Done:
+        asked = {"path": command[0], "arg": list(command[1:]), "capture-output": True}
+        if text:
+            asked["input-data"] = base64.b64encode(text.encode()).decode()
+        with contextlib.closing(Socket(self._connect("agent"))) as agent:
+            self._synchronise(agent)
+            process = agent.call("guest-exec", asked)
+            while not (facts := self._look_at(agent, process))["exited"]:
+                time.sleep(_POLL_S)
+        out, errors = (
+            base64.b64decode(facts.get(name, "")).decode(errors="replace") for name in ("out-data", "err-data")
+        )
+        return Done(facts.get("exitcode", -facts.get("signal", 0)), out, errors)
+
+    @staticmethod
+    def _look_at(agent: Socket, process: dict[str, Any]) -> dict[str, Any]:
+        """Ask how far a process has come.
+
+        An agent knows each process that it has started until it has told its end. So one that doesn't has been started
+        since then, after a fault of its own or of the whole guest.
+        """
+        try:
+            facts: dict[str, Any] = agent.call("guest-exec-status", process)
+        except (BuildError, TimeoutError) as fault:  # it knows no such process; or the question went with the last one
+            raise AgentLostError(f"the guest's agent was started anew while a command ran ({fault})") from fault
+        return facts
+
     def _synchronise(self, agent: Socket) -> None:
         """Make sure that answers are to us: whoever asked before may have hung up without reading."""
         token = time.monotonic_ns()
@@ -250,13 +288,18 @@ class Machine:
         while agent.read().get("return") != token:
             pass
 
-    def _there(self, name: str) -> Path:
-        """Give a socket's path once QEMU has made it."""
-        path = self._here / name
+    def _connect(self, name: str) -> socket.socket:
+        """Connect to a socket of QEMU's, once it listens there."""
+        connected = socket.socket(socket.AF_UNIX)
         deadline = time.monotonic() + _START_S
-        while not path.exists():
-            if not self.running or time.monotonic() > deadline:
-                said = self._process.stdout.read().decode() if self._process.stdout and not self.running else ""
-                raise BuildError(f"QEMU made no {name}: {said.strip()}")
-            time.sleep(_POLL_S)
-        return path
+        while True:
+            try:
+                connected.connect(str(self._here / name))
+            except (FileNotFoundError, ConnectionRefusedError):
+                if not self.running or time.monotonic() > deadline:
+                    connected.close()
+                    said = self._process.stdout.read().decode() if self._process.stdout and not self.running else ""
+                    raise BuildError(f"QEMU does not listen at {name}: {said.strip()}") from None
+                time.sleep(_POLL_S)
+            else:
+                return connected

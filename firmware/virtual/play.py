@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import select
 import sys
 import tempfile
@@ -41,6 +42,8 @@ def main() -> None:
     try:
         system = image.build()
         print(f"virtual kiosk: its system is {system} ({system.stat().st_size / 2**20:.0f} MiB)")
+        with system.open("rb") as file:
+            print(f"virtual kiosk: SHA-256 {hashlib.file_digest(file, 'sha256').hexdigest()}")
         if not chosen.build:
             _play(chosen.photo)
     except LocalError as fault:

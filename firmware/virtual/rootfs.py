@@ -14,12 +14,12 @@ from typing import Final
 from firmware.virtual.cache import PROJECT, BuildError, kept, run
 
 SUITE: Final = "trixie"
-_BEGAN: Final = "1760000000"  # SOURCE_DATE_EPOCH: a build says nothing of when it was made
+BEGAN: Final = "1760000000"  # SOURCE_DATE_EPOCH: a build says nothing of when it was made
 _BINFMT: Final = Path("/proc/sys/fs/binfmt_misc")
 _PACKAGES: Final = PROJECT / "firmware" / "common" / "packages.txt"
 _OURS: Final = {"", "virtual", "image"}  # of the second words there
 _KERNEL: Final = "linux-image-arm64"  # it depends on the one in force, whose name has its version
-_FETCHED: Final = ("busybox-static", "libpython3.13-dev")
+_FETCHED: Final = ("busybox-static", "libpython3.13-dev", "alsa-utils")
 _LEFT_OUT: Final = ("man", "doc", "locale", "info")
 
 
@@ -99,5 +99,5 @@ def _mmdebstrap(*arguments: str) -> None:
         *("--mode=root", "--architectures=arm64", "--components=main"),
         '--aptopt=Apt::Install-Recommends "false"',
         *arguments,
-        env={**os.environ, "SOURCE_DATE_EPOCH": _BEGAN},
+        env={**os.environ, "SOURCE_DATE_EPOCH": BEGAN},
     )

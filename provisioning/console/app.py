@@ -13,11 +13,23 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from edge_agent.errors import HomewardError
-from provisioning.console import beginning, enrolment, kiosks, log, orders, recipients, servers
+from provisioning.console import (
+    beginning,
+    enrolment,
+    kiosks,
+    kiosks_list,
+    language,
+    log,
+    orders,
+    recipients,
+    rotation,
+    servers,
+)
 from provisioning.console.call import acting, go, looking
 from provisioning.console.guard import COOKIE, ENTER, STATIC, Guard
 from provisioning.console.pages import refusal, render, trouble
 from provisioning.console.vendored import STATIC as STATIC_FILES
+from provisioning.languages import phrase
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,15 +48,18 @@ def build(console: Console) -> Starlette:
             looking("/done/{name}", _done),
             looking("/download/{token}", _download),
             acting("/leave", _show_leave, _leave),
+            *language.routes(),
             *beginning.routes(),
             *recipients.routes(),
             *servers.routes(),
             *kiosks.routes(),
+            *kiosks_list.routes(),
             *enrolment.routes(),
             *orders.routes(),
+            *rotation.routes(),
             *log.routes(),
         ],
-        middleware=[Middleware(Guard, door=console.door)],
+        middleware=[Middleware(language.Speaking), Middleware(Guard, door=console.door)],
         exception_handlers={HomewardError: _trouble, HTTPException: _refused, 500: _ours},
     )
     app.state.console = console
@@ -58,8 +73,8 @@ async def _enter(request: Request) -> Response:
     if session is None:
         return refusal(
             403,
-            "this link was used already, or is not this console's",
-            "If it was not you who used it, stop the console (Ctrl-C). Start it again for a new link.",
+            phrase("this link was used already, or is not this console's"),
+            phrase("If it was not you who used it, stop the console (Ctrl-C). Start it again for a new link."),
         )
     answer = render("enter.html")
     answer.set_cookie(COOKIE, session, httponly=True, samesite="strict", path="/")
@@ -87,7 +102,9 @@ def _show_leave(_call: Call) -> Response:
 def _leave(call: Call, _form: Form) -> Response:
     """Let nobody in any more, and end the server once this page is out."""
     call.console.door.close()
-    answer = refusal(200, "The console is closed", "You can close this page. The terminal is free again.")
+    answer = refusal(
+        200, phrase("The console is closed"), phrase("You can close this page. The terminal is free again.")
+    )
     answer.background = BackgroundTask(call.console.stop)
     return answer
 
@@ -100,11 +117,13 @@ async def _trouble(_request: Request, fault: Exception) -> Response:
 async def _refused(_request: Request, fault: Exception) -> Response:
     assert isinstance(fault, HTTPException)
     if fault.status_code == _NOT_FOUND:
-        return refusal(_NOT_FOUND, "there is no such page", "Go to the fleet's page.")
-    return refusal(fault.status_code, fault.detail, "Nothing was changed. Go back.")
+        return refusal(_NOT_FOUND, phrase("there is no such page"), phrase("Go to the fleet's page."))
+    return refusal(fault.status_code, fault.detail, phrase("Nothing was changed. Go back."))
 
 
 async def _ours(_request: Request, _fault: Exception) -> Response:
     return refusal(
-        500, "the console has a fault", "Look at the fleet: each act happened or did not. The terminal shows the fault."
+        500,
+        phrase("the console has a fault"),
+        phrase("Look at the fleet: each act happened or did not. The terminal shows the fault."),
     )

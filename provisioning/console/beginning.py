@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import Response
 
 from edge_agent.errors import LocalError
-from edge_agent.wire.consent import Controller
+from edge_agent.wire.fields import Controller
 from edge_agent.wire.topics import check_id
+from provisioning.acts import beginning
+from provisioning.acts.beginning import Beginning, Passphrases, remove_sheets
 from provisioning.backup import PROVEN_WORDS, Split
 from provisioning.console.call import Done, acting, go, looking
 from provisioning.intentions import addresses, first_recipients, one_line
-from provisioning.office import Beginning, named, remove_sheets
+from provisioning.languages import phrase
+from provisioning.recipients import named
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -98,10 +101,10 @@ def _begin(call: Call, form: Form) -> Response:
         split=Split.parse(form.text("split")),
         days=_DAYS,
     )
-    everyday = form.new_secret("passphrase-office", "the office")
-    apart = form.new_secret("passphrase-root", "the root")
+    everyday = form.new_secret("passphrase-office", phrase("the office"))
+    apart = form.new_secret("passphrase-root", phrase("the root"))
     folder = root.with_name(f"{root.name}-sheets")
-    words = call.office.begin(plan, root, folder, office=everyday, root=apart)
+    words = beginning.begin(call.office, plan, root, folder, Passphrases(everyday, apart))
     call.console.sheets[:] = words
     draft.clear()
     draft.update({"sheets": str(folder), "split": plan.split.name, "root": str(root)})
@@ -118,7 +121,8 @@ def _path(form: Form, name: str) -> Path:
     path = Path(form.text(name)).expanduser()
     if not form.text(name) or not path.is_absolute():
         raise LocalError(
-            f"{form.text(name)!r} is no full path on this computer", next_step="Write it from the first / on."
+            phrase("{path} is no full path on this computer", path=repr(form.text(name))),
+            next_step=phrase("Write it from the first / on."),
         )
     return path
 
@@ -137,22 +141,29 @@ def _show_paper(call: Call) -> Response:
 def _prove(call: Call, form: Form) -> Response:
     printed, draft = call.console.sheets, call.console.draft
     if printed:
-        call.office.prove_printed(printed, [form.text(f"sheet-{number}") for number in range(1, len(printed) + 1)])
+        beginning.prove_printed(
+            call.office, printed, [form.text(f"sheet-{number}") for number in range(1, len(printed) + 1)]
+        )
         remove_sheets(Path(draft["sheets"]), Split.parse(draft["split"]))
         printed.clear()
         lines = [
-            "The sheets read back. Their files were overwritten and removed: the root is on paper now,",
-            f"and in its file {draft['root']}. Take that stick out and keep it apart.",
+            phrase(
+                "The sheets read back. Their files were overwritten and removed: the root is on paper now, "
+                "and in its file {file}. Take that stick out and keep it apart.",
+                file=draft["root"],
+            )
         ]
     else:
-        call.office.prove_backup(_sheets(form))
-        lines = ["The sheets read back: these words are this fleet's root. Remove the files with the sheets, if any."]
+        beginning.prove_backup(call.office, _sheets(form))
+        lines = [
+            phrase("The sheets read back: these words are this fleet's root. Remove the files with the sheets, if any.")
+        ]
     draft.clear()
     return call.tell(
         Done(
-            "The paper reads back",
-            [*lines, "Next: settings for the intake and the broker, then the first kiosk."],
-            next_pages={"Set up the servers": "/servers", "Add a kiosk": "/add"},
+            phrase("The paper reads back"),
+            [*lines, phrase("Next: settings for the intake and the broker, then the first kiosk.")],
+            next_pages={phrase("Set up the servers"): "/servers", phrase("Add a kiosk"): "/add"},
         )
     )
 
@@ -160,7 +171,7 @@ def _prove(call: Call, form: Form) -> Response:
 def _sheet(call: Call) -> Response:
     number, draft = int(call.path["number"]), call.console.draft
     if not 1 <= number <= len(call.console.sheets):
-        raise LocalError("this sheet is not here any more", next_step="It is on paper now.")
+        raise LocalError(phrase("this sheet is not here any more"), next_step=phrase("It is on paper now."))
     name = f"root-sheet-{number}-of-{len(call.console.sheets)}.pdf"
     return Response((Path(draft["sheets"]) / name).read_bytes(), media_type="application/pdf")
 
@@ -171,9 +182,12 @@ def _show_restore(call: Call) -> Response:
 
 def _restore(call: Call, form: Form) -> Response:
     path = _path(form, "root")
-    call.office.restore_root(_sheets(form), path, form.new_secret("passphrase", "the root"))
+    beginning.restore_root(call.office, _sheets(form), path, form.new_secret("passphrase", phrase("the root")))
     return call.tell(
-        Done("The root is back", [f"It is in {path}. Who may open reports is signed with it: keep it apart, offline."])
+        Done(
+            phrase("The root is back"),
+            [phrase("It is in {path}. Who may open reports is signed with it: keep it apart, offline.", path=path)],
+        )
     )
 
 
@@ -181,5 +195,8 @@ def _sheets(form: Form) -> list[str]:
     """Give sheets out of one text, parted by empty lines. Raises LocalError when there is none."""
     found = [part for part in form.text("words").replace("\r", "").split("\n\n") if part.strip()]
     if not found:
-        raise LocalError("there are no words yet", next_step="Type all words of each sheet, an empty line in between.")
+        raise LocalError(
+            phrase("there are no words yet"),
+            next_step=phrase("Type all words of each sheet, an empty line in between."),
+        )
     return found

@@ -13,8 +13,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from edge_agent.errors import HomewardError, LocalError
+from provisioning.console.overview import Lookout
 from provisioning.console.pages import refusal, render
 from provisioning.console.work import Work
+from provisioning.languages import Language, phrase, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,12 +24,12 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import HTMLResponse
 
+    from provisioning.acts.revocation import Step
     from provisioning.broker_check import Finding
     from provisioning.console.door import Door
     from provisioning.console.downloads import Downloads
     from provisioning.console.reception import Reception
     from provisioning.office import Office
-    from provisioning.revocation import Step
 
     Show = Callable[["Call"], Response]
     Act = Callable[["Call", "Form"], Response]
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 # Every field whose name begins so is secret: never shown again, never kept.
 PASSPHRASE: Final = "passphrase"  # noqa: S105 - a field's name
 TOKEN: Final = "form-token"  # noqa: S105 - a field's name
-_LARGEST_FILE: Final = 64 * 1024
+_LARGEST: Final = 64 * 1024  # of a file or a text, in bytes: larger than any key or request
 _MOST_FIELDS: Final = 100
 
 
@@ -48,6 +50,7 @@ class Done:
     downloads: Mapping[str, str] = field(default_factory=dict)  # words to address
     next_pages: Mapping[str, str] = field(default_factory=dict)
     steps: Sequence[Step] = ()
+    language: Language = field(default_factory=spoken)  # in which it is told, whatever is chosen later
 
 
 @dataclass
@@ -60,6 +63,7 @@ class Console:
     stop: Callable[[], None] = lambda: None
     work: Work[Finding] = field(default_factory=Work)
     done: dict[str, Done] = field(default_factory=dict)
+    lookout: Lookout = field(default_factory=Lookout)
     draft: dict[str, str] = field(default_factory=dict)  # a fleet that is being begun
     reception: Reception | None = None  # open while kiosks may come in
     sheets: list[str] = field(default_factory=list)  # the root's words, until the paper was read back
@@ -80,14 +84,16 @@ class Form:
         """Give a passphrase, as it was typed. Raises LocalError when there is none."""
         found = self.values.get(name, [""])[0]
         if not found:
-            raise LocalError("the passphrase is empty", next_step="Type it, and send the form again.")
+            raise LocalError(phrase("the passphrase is empty"), next_step=phrase("Type it, and send the form again."))
         return found
 
     def new_secret(self, name: str, whose: str) -> str:
         """Give a new passphrase that was typed twice. Raises LocalError."""
         found = self.secret(name)
         if found != self.values.get(f"{name}-again", [""])[0]:
-            raise LocalError(f"the two passphrases of {whose} differ", next_step="Type both again.")
+            raise LocalError(
+                phrase("the two passphrases of {whose} differ", whose=whose), next_step=phrase("Type both again.")
+            )
         return found
 
     def number(self, name: str) -> float:
@@ -96,23 +102,40 @@ class Form:
             return float(self.text(name))
         except ValueError:
             raise LocalError(
-                f"{name.replace('-', ' ')}: {self.text(name)!r} is no number", next_step="Write it like 43.8."
+                phrase("{field}: {typed} is no number", field=name.replace("-", " "), typed=repr(self.text(name))),
+                next_step=phrase("Write it like 43.8."),
             ) from None
 
     def lines(self, name: str) -> list[tuple[str, str]]:
-        """Give the texts of uploaded files with their names, then the lines that were pasted."""
+        """Give the texts of uploaded files with their names, then the lines that were pasted. Raises LocalError."""
+        return self._sent(name) + [
+            (phrase("the pasted line"), line) for line in self.text(f"{name}-pasted").splitlines() if line.strip()
+        ]
+
+    def document(self, name: str) -> str:
+        """Give the text of an uploaded file, or what was pasted in its place. Raises LocalError."""
+        found = next((text for _, text in self._sent(name)), self.text(f"{name}-pasted"))
+        if not found:
+            raise LocalError(phrase("there is no list"), next_step=phrase("Choose its file, or paste its lines."))
+        return found
+
+    def _sent(self, name: str) -> list[tuple[str, str]]:
         try:
-            sent = [(file, content.decode("utf-8")) for file, content in self.files.get(name, []) if content]
+            return [(file, content.decode("utf-8")) for file, content in self.files.get(name, []) if content]
         except UnicodeDecodeError as fault:
-            raise LocalError("a file is no text", next_step="Choose the right one.") from fault
-        return sent + [("the pasted line", line) for line in self.text(f"{name}-pasted").splitlines() if line.strip()]
+            raise LocalError(
+                phrase("the file is not UTF-8 text"),
+                next_step=phrase("Choose the right one, or save it again in UTF-8."),
+            ) from fault
 
     def file(self, name: str) -> bytes:
         """Give an uploaded file's content. Raises LocalError when there is none."""
         for _, content in self.files.get(name, []):
             if content:
                 return content
-        raise LocalError(f"the file for {name} is missing", next_step="Choose it, and send the form again.")
+        raise LocalError(
+            phrase("the file for {name} is missing", name=name), next_step=phrase("Choose it, and send the form again.")
+        )
 
     @property
     def shown_again(self) -> dict[str, str]:
@@ -165,16 +188,23 @@ def looking(path: str, show: Show) -> Route:
     return Route(path, endpoint, methods=["GET"])
 
 
-def acting(path: str, show: Show, act: Act) -> Route:
-    """Make a page with a form: `show` gives it, `act` does it; after a slip `show` says why."""
+def acting(path: str, show: Show, act: Act, *, largest: int = _LARGEST) -> Route:
+    """Make a page with a form: `show` gives it, `act` does it; after a slip `show` says why.
+
+    No file that it takes has more than `largest` bytes.
+    """
 
     async def endpoint(request: Request) -> Response:
         if request.method != "POST":
             return await run_in_threadpool(show, _call(request, dict(request.query_params)))
-        form = await _read(request)
+        form = await _read(request, largest)
         console: Console = request.app.state.console
         if not console.door.is_form(form.text(TOKEN)):
-            return refusal(403, "this form is not one of the console's", "Nothing was changed. Open the page again.")
+            return refusal(
+                403,
+                phrase("this form is not one of the console's"),
+                phrase("Nothing was changed. Open the page again."),
+            )
         try:
             return await run_in_threadpool(act, _call(request, form.shown_again), form)
         except HomewardError as fault:
@@ -188,15 +218,18 @@ def _call(request: Request, typed: Mapping[str, str], fault: HomewardError | Non
     return Call(console, console.office(), request.path_params, typed, fault)
 
 
-async def _read(request: Request) -> Form:
+async def _read(request: Request, largest: int) -> Form:
     values: dict[str, list[str]] = {}
     files: dict[str, list[tuple[str, bytes]]] = {}
-    async with request.form(max_files=32, max_fields=_MOST_FIELDS, max_part_size=_LARGEST_FILE) as sent:
+    # A file that was shown comes back as a text, in which each end of a line is two bytes.
+    async with request.form(max_files=32, max_fields=_MOST_FIELDS, max_part_size=2 * largest) as sent:
         for name, value in sent.multi_items():
             if isinstance(value, UploadFile):
-                content = await value.read(_LARGEST_FILE + 1)
-                if len(content) > _LARGEST_FILE:
-                    raise HTTPException(413, "this file is larger than any key or request")
+                content = await value.read(largest + 1)
+                if len(content) > largest:
+                    raise HTTPException(
+                        413, phrase("this file is larger than {size} KiB, the most that is taken", size=largest // 1024)
+                    )
                 files.setdefault(name, []).append((value.filename or "a file", content))
             else:
                 values.setdefault(name, []).append(value)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from edge_agent.errors import LocalError
+from provisioning.languages import phrase
 
 
 class Downloads:
@@ -33,8 +34,10 @@ class Downloads:
         path = self._waiting.pop(token, None)
         if path is None:
             raise LocalError(
-                "this file was fetched already, or never was here",
-                next_step="Look in your browser's downloads. For a card, make another: the one before is then void.",
+                phrase("this file was fetched already, or never was here"),
+                next_step=phrase(
+                    "Look in your browser's downloads. For a card, make another: the one before is then void."
+                ),
             )
         content = path.read_bytes()
         path.unlink()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from edge_agent.errors import LocalError
 from provisioning.console.call import Done, acting, go
 from provisioning.console.reception import Reception
+from provisioning.languages import phrase
+from provisioning.words import registry_to_copy
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -52,7 +54,9 @@ def _open_or_close(call: Call, form: Form) -> Response:
 
 def _reception(call: Call) -> Reception:
     if call.console.reception is None or not call.console.reception.is_open:
-        raise LocalError("nobody listens for kiosks now", next_step="Open the door again: `homeward-fleet enrol`.")
+        raise LocalError(
+            phrase("nobody listens for kiosks now"), next_step=phrase("Open the door again: `homeward-fleet enrol`.")
+        )
     return call.console.reception
 
 
@@ -66,18 +70,24 @@ def _decide(call: Call, form: Form) -> Response:
     reception = _reception(call)
     applicant = reception.applicant(call.path["request"])
     kiosk = applicant.kiosk
-    pages = {"Back to who asks": "/enrol", f"To {kiosk}": f"/kiosks/{kiosk}"}
+    pages = {phrase("Back to who asks"): "/enrol", phrase("To {kiosk}", kiosk=kiosk): f"/kiosks/{kiosk}"}
     if form.text("same") == "no":
         reception.refuse(applicant)
-        lines = [f"If {kiosk} shows other words than these, somebody has a copy of its card: make another."]
-        return call.tell(Done(f"The request for {kiosk} is refused", lines, next_pages=pages))
+        lines = [
+            phrase(
+                "If {kiosk} shows other words than these, somebody has a copy of its card: make another.", kiosk=kiosk
+            )
+        ]
+        return call.tell(Done(phrase("The request for {kiosk} is refused", kiosk=kiosk), lines, next_pages=pages))
     if form.text("same") != "yes":
-        raise LocalError("you did not say whether the words are the same", next_step="Compare all six, then choose.")
+        raise LocalError(
+            phrase("you did not say whether the words are the same"), next_step=phrase("Compare all six, then choose.")
+        )
     reached = reception.approve(applicant)
     lines = [
-        "Its card's claim is used up, and the kiosk has its certificates."
+        phrase("Its card's claim is used up, and the kiosk has its certificates.")
         if reached
-        else "Its answer has not reached it yet: leave the door open until it asks again.",
-        f"Copy {call.office.directory.to_copy / 'registry.cose'} to each intake and desk: then its reports are taken.",
+        else phrase("Its answer has not reached it yet: leave the door open until it asks again."),
+        registry_to_copy(call.office.directory.to_copy),
     ]
-    return call.tell(Done(f"Kiosk {kiosk} is in service", lines, next_pages=pages))
+    return call.tell(Done(phrase("Kiosk {kiosk} is in service", kiosk=kiosk), lines, next_pages=pages))

@@ -16,6 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 
 from provisioning.console.pages import refusal
+from provisioning.languages import phrase
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -69,17 +70,19 @@ class Guard:
         """Give status, reason and next step, or nothing when the request may pass."""
         headers, path, reading = request.headers, request.url.path, request.method in _READING
         if headers.get("host") != self._door.host:
-            return 421, "this is not the console's name", "Open the link that the terminal shows."
+            return 421, phrase("this is not the console's name"), phrase("Open the link that the terminal shows.")
         if not reading and headers.get("origin") != self._door.origin:
-            return 403, "another page tried to act here", "Nothing was changed. Close the other page."
+            return 403, phrase("another page tried to act here"), phrase("Nothing was changed. Close the other page.")
         from_link = path.startswith(ENTER) and reading
         wanted = {"same-origin", "none"} if reading else {"same-origin"}
         if not from_link and headers.get("sec-fetch-site") not in wanted:
-            return 403, "another page tried to look in here", "Nothing was shown. Close the other page."
+            return 403, phrase("another page tried to look in here"), phrase("Nothing was shown. Close the other page.")
         if not (from_link or path.startswith(STATIC) or self._door.knows(request.cookies.get(COOKIE, ""))):
             return (
                 403,
-                "this browser was not let in",
-                "The link in the terminal works once, in one browser. Stop the console (Ctrl-C) and start it again.",
+                phrase("this browser was not let in"),
+                phrase(
+                    "The link in the terminal works once, in one browser. Stop the console (Ctrl-C) and start it again."
+                ),
             )
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,21 +10,24 @@ from msgspec.structs import replace
 from starlette.responses import Response
 
 from edge_agent.errors import LocalError
-from provisioning import revocation
+from provisioning.acts import cards, enrolment, revocation
 from provisioning.console.call import Done, acting, go, looking
 from provisioning.console.pages import ago
-from provisioning.fleet import Condition, FleetError, Hardware, Network, check_name
+from provisioning.decisions.names import check_name
+from provisioning.fleet import Condition, FleetError, Hardware, Network
 from provisioning.fleet_view import SILENT_AFTER_S, rows
 from provisioning.intentions import kiosk_plan
+from provisioning.languages import phrase
+from provisioning.wifi import Wifi
 from provisioning.words import card_written, enrolled, revoked, until, will_revoke
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
+    from provisioning.acts.revocation import Step
     from provisioning.console.call import Call, Form
     from provisioning.fleet import Claim
     from provisioning.fleet_view import Row
-    from provisioning.revocation import Step
 
 PAGE_SIZE: Final = 50
 _NEEDING: Final = "needs a person"
@@ -49,12 +51,6 @@ def routes() -> list[BaseRoute]:
 # -- The fleet ---------------------------------------------------------------------------------------------------------
 
 
-def _matches(row: Row, searched: str) -> bool:
-    """Say whether a kiosk's id, place or area has these letters in it."""
-    plan = row.kiosk.plan
-    return any(searched in text.casefold() for text in (plan.id, plan.site.name, plan.site.area))
-
-
 def _fleet(call: Call) -> Response:
     if call.office.directory.is_free():
         return go("/begin")
@@ -62,27 +58,27 @@ def _fleet(call: Call) -> Response:
     if not state.backup_proven:
         return go("/paper")
     searched, wanted = call.typed.get("q", "").strip(), call.typed.get("state", "")
-    view, now = call.office.rolls.read(), call.office.now
-    every = rows(state, view, now)
-    tally = Counter(row.condition for row in every)
-    needing = sum(bool(row.needs) for row in every)
-    found = [row for row in every if wanted in {"", row.condition} or (wanted == _NEEDING and row.needs)]
-    if searched:
-        found = [row for row in found if _matches(row, searched.casefold())]
+    seen = call.console.lookout.look(call.office)
+    letters = searched.casefold()
+    found = [
+        row
+        for row, its in zip(seen.rows, seen.letters, strict=True)
+        if letters in its and (wanted in {"", row.condition} or (wanted == _NEEDING and row.needs))
+    ]
     last = max(1, -(-len(found) // PAGE_SIZE))
     number = min(max(1, _whole(call.typed.get("page", "1"))), last)
     return call.page(
         "fleet.html",
         state=state,
         rows=found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE],
-        view=view,
+        view=seen.view,
         heard=_heard,
         until=until,
-        counts={_NEEDING: needing} | {str(condition): tally[condition] for condition in Condition},
+        counts={_NEEDING: seen.needing} | {str(condition): seen.tally[condition] for condition in Condition},
         wanted=wanted,
         searched=searched,
         found=len(found),
-        every=len(every),
+        every=len(seen.rows),
         number=number,
         last=last,
     )
@@ -92,7 +88,7 @@ def _heard(row: Row, now: int) -> str:
     """Say when a kiosk was last heard."""
     if row.seen is None:
         return ""
-    return "online" if row.seen.online and now - row.seen.at < SILENT_AFTER_S else ago(row.seen.at, now)
+    return phrase("online") if row.seen.online and now - row.seen.at < SILENT_AFTER_S else ago(row.seen.at, now)
 
 
 def _whole(text: str) -> int:
@@ -131,11 +127,12 @@ def _add(call: Call, form: Form) -> Response:
             "time_zone": form.text("time-zone"),
             "hardware": form.text("hardware"),
             "network": form.text("network"),
+            **{part: part in form.text("tells").split() for part in ("screen", "voice")},
         }
     )
     out, label = _card_place(call, form, plan.id), call.console.downloads.place(f"{plan.id}-label.pdf")
-    claim = call.office.add(plan, call.office.keys(form.secret()), out, label)
-    return call.tell(_card_done(call, f"Kiosk {plan.id} is added", plan.id, out, claim))
+    claim = cards.add(call.office, plan, call.office.keys(form.secret()), out, label, wifi=_wifi(form, plan.network))
+    return call.tell(_card_done(call, phrase("Kiosk {kiosk} is added", kiosk=plan.id), plan.id, out, claim))
 
 
 def _show_card(call: Call) -> Response:
@@ -144,10 +141,17 @@ def _show_card(call: Call) -> Response:
 
 
 def _card(call: Call, form: Form) -> Response:
-    kiosk = call.office.state().kiosk(call.path["kiosk"]).plan.id
+    plan = call.office.state().kiosk(call.path["kiosk"]).plan
+    kiosk = plan.id
     out = _card_place(call, form, kiosk)
-    claim = call.office.new_card(kiosk, call.office.keys(form.secret()), out)
-    return call.tell(_card_done(call, f"Kiosk {kiosk} has a new card", kiosk, out, claim))
+    wifi = _wifi(form, plan.network)
+    claim = cards.new_card(call.office, kiosk, call.office.keys(form.secret()), out, wifi=wifi)
+    return call.tell(_card_done(call, phrase("Kiosk {kiosk} has a new card", kiosk=kiosk), kiosk, out, claim))
+
+
+def _wifi(form: Form, network: Network) -> Wifi | None:
+    """Give the Wi-Fi that was typed, for a kiosk that is to use one. Raises LocalError."""
+    return Wifi(form.text("wifi"), form.secret("passphrase-wifi")) if network is Network.WIFI else None
 
 
 def _card_place(call: Call, form: Form, kiosk: str) -> Path:
@@ -156,23 +160,30 @@ def _card_place(call: Call, form: Form, kiosk: str) -> Path:
         return call.console.downloads.place(f"{kiosk}-card.zip")
     path = Path(form.text("folder")).expanduser()
     if not form.text("folder") or not path.is_absolute():
-        raise LocalError("the folder for the card is no full path", next_step="Write it from the first / on.")
+        raise LocalError(
+            phrase("the folder for the card is no full path"), next_step=phrase("Write it from the first / on.")
+        )
     return path
 
 
 def _card_done(call: Call, title: str, kiosk: str, out: Path, claim: Claim) -> Done:
     fetched = out.name.endswith("-card.zip") and out.parent.parent == call.console.downloads.folder
-    words = "the file below, unpacked" if fetched else str(out)
+    words = phrase("the file below, unpacked") if fetched else str(out)
     return Done(
         title,
-        [*card_written(words, claim), "Print the label and stick it onto the case."],
-        downloads={f"Fetch the card's files ({out.name})": call.console.downloads.offer(out)} if fetched else {},
-        next_pages={"Print the label": f"/kiosks/{kiosk}/label", f"To {kiosk}": f"/kiosks/{kiosk}"},
+        [*card_written(words, claim), phrase("Print the label and stick it onto the case.")],
+        downloads={phrase("Fetch the card's files ({file})", file=out.name): call.console.downloads.offer(out)}
+        if fetched
+        else {},
+        next_pages={
+            phrase("Print the label"): f"/kiosks/{kiosk}/label",
+            phrase("To {kiosk}", kiosk=kiosk): f"/kiosks/{kiosk}",
+        },
     )
 
 
 def _label(call: Call) -> Response:
-    return Response(call.office.label(call.path["kiosk"]), media_type="application/pdf")
+    return Response(cards.label(call.office, call.path["kiosk"]), media_type="application/pdf")
 
 
 # -- Into service and out of it ----------------------------------------------------------------------------------------
@@ -187,13 +198,15 @@ def _certify(call: Call, form: Form) -> Response:
     kiosk = call.path["kiosk"]
     signing, tls = (form.file(name) for name in ("signing", "tls"))
     out = call.console.downloads.place(f"{kiosk}-back.zip")
-    call.office.certify(kiosk, signing, tls, call.office.keys(form.secret()), out)
+    enrolment.certify(call.office, kiosk, signing, tls, call.office.keys(form.secret()), out)
     return call.tell(
         Done(
-            f"Kiosk {kiosk} is in service",
-            enrolled("what is in the file below", call.office.directory.to_copy),
-            downloads={f"Fetch what goes back to the kiosk ({out.name})": call.console.downloads.offer(out)},
-            next_pages={f"To {kiosk}": f"/kiosks/{kiosk}"},
+            phrase("Kiosk {kiosk} is in service", kiosk=kiosk),
+            enrolled(phrase("what is in the file below"), call.office.directory.to_copy),
+            downloads={
+                phrase("Fetch what goes back to the kiosk ({file})", file=out.name): call.console.downloads.offer(out)
+            },
+            next_pages={phrase("To {kiosk}", kiosk=kiosk): f"/kiosks/{kiosk}"},
         )
     )
 
@@ -209,8 +222,8 @@ def _revoke(call: Call, form: Form) -> Response:
     kiosk = call.path["kiosk"]
     if form.text("name") != kiosk:
         raise FleetError(
-            f"{form.text('name')!r} is not {kiosk}: nothing was changed",
-            next_step="Look again at which one you mean.",
+            phrase("{typed} is not {kiosk}: nothing was changed", typed=repr(form.text("name")), kiosk=kiosk),
+            next_step=phrase("Look again at which one you mean."),
         )
     keys = call.office.keys(form.secret())
 
@@ -221,9 +234,12 @@ def _revoke(call: Call, form: Form) -> Response:
     steps = reception.alone(act) if reception is not None and reception.is_open else act()
     return call.tell(
         Done(
-            f"Kiosk {kiosk} is revoked",
+            phrase("Kiosk {kiosk} is revoked", kiosk=kiosk),
             revoked(kiosk, call.office.directory.to_copy),
-            next_pages={"Put another kiosk in its place": f"/kiosks/{kiosk}/replace", "To the fleet": "/"},
+            next_pages={
+                phrase("Put another kiosk in its place"): f"/kiosks/{kiosk}/replace",
+                phrase("To the fleet"): "/",
+            },
             steps=steps,
         )
     )
@@ -238,5 +254,15 @@ def _replace(call: Call, form: Form) -> Response:
     kiosk, successor = call.path["kiosk"], form.text("successor")
     check_name(successor, taken=[])
     out, label = _card_place(call, form, successor), call.console.downloads.place(f"{successor}-label.pdf")
-    claim = call.office.replace(kiosk, successor, call.office.keys(form.secret()), out, label)
-    return call.tell(_card_done(call, f"Kiosk {successor} is added in the place of {kiosk}", successor, out, claim))
+    wifi = _wifi(form, call.office.state().kiosk(kiosk).plan.network)
+    keys = call.office.keys(form.secret())
+    claim = cards.add_successor(call.office, kiosk, successor, keys, out, label, wifi=wifi)
+    return call.tell(
+        _card_done(
+            call,
+            phrase("Kiosk {successor} is added in the place of {kiosk}", successor=successor, kiosk=kiosk),
+            successor,
+            out,
+            claim,
+        )
+    )

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from edge_agent.errors import BrokerError, HomewardError, LocalError
 from edge_agent.wire.orders import SETTINGS, Mode
+from provisioning.acts import orders
 from provisioning.console.call import Done, acting
-from provisioning.fleet import with_orders
-from provisioning.intentions import ordered_settings
+from provisioning.decisions.orders import AS_IT_CAME, with_orders
+from provisioning.intentions import ordered_notice, ordered_settings
+from provisioning.languages import phrase
 from provisioning.office_link import OfficeLink
 from provisioning.words import orders_change
 
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.routing import BaseRoute
 
+    from edge_agent.wire.orders import OrderedNotice
     from provisioning.console.call import Call, Form
+    from provisioning.decisions.orders import AsItCame
     from provisioning.fleet import State
     from provisioning.office import Keys
     from provisioning.office_link import Letter
@@ -50,14 +54,27 @@ def _form(call: Call, state: State) -> Response:
     return call.page("order.html", state=state, kiosk=kiosk, standing=standing, settings=list(SETTINGS))
 
 
-def _wanted(typed: Mapping[str, str]) -> tuple[Mode | None, dict[str, str | float | None]]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is to be ordered."""
+
+    mode: Mode | None
+    changes: dict[str, str | float | None]
+    notice: OrderedNotice | AsItCame | None
+
+
+def _wanted(typed: Mapping[str, str]) -> _Wish:
     """Give what is to be ordered. Raises LocalError."""
     mode = Mode(typed["mode"]) if typed.get("mode") in {Mode.SERVE, Mode.PAUSE} else None
     lines = [line for line in typed.get("set", "").splitlines() if line.strip()]
     changes = ordered_settings(lines, typed.get("unset", "").split())
-    if mode is None and not changes:
-        raise LocalError("there is nothing to order", next_step="Choose a mode, or write a setting.")
-    return mode, changes
+    text = typed.get("notice", "").strip()
+    notice = AS_IT_CAME if typed.get("own-notice") else ordered_notice(text) if text else None
+    if mode is None and not changes and notice is None:
+        raise LocalError(
+            phrase("there is nothing to order"), next_step=phrase("Choose a mode, or write a setting or a notice.")
+        )
+    return _Wish(mode, changes, notice)
 
 
 def _chosen(state: State, typed: Mapping[str, str]) -> list[str]:
@@ -66,9 +83,10 @@ def _chosen(state: State, typed: Mapping[str, str]) -> list[str]:
 
 def _changes(state: State, typed: Mapping[str, str], now: int) -> dict[Difference, list[str]]:
     """Give each difference with the kiosks that have it."""
-    mode, wanted = _wanted(typed)
+    wish = _wanted(typed)
     chosen = _chosen(state, typed)
-    after = {one.plan.id: one.orders for one in with_orders(state, chosen, now=now, mode=mode, changes=wanted).kiosks}
+    ordered = with_orders(state, chosen, now=now, mode=wish.mode, changes=wish.changes, notice=wish.notice)
+    after = {one.plan.id: one.orders for one in ordered.kiosks}
     before = {one.plan.id: one.orders for one in state.kiosks}
     found: dict[Difference, list[str]] = {}
     for name in chosen:
@@ -78,18 +96,18 @@ def _changes(state: State, typed: Mapping[str, str], now: int) -> dict[Differenc
 
 def _order(call: Call, form: Form) -> Response:
     office, typed = call.office, form.shown_again
-    mode, wanted = _wanted(typed)
+    wish = _wanted(typed)
     chosen = _chosen(office.state(), typed)
     keys = office.keys(form.secret())
-    letters = office.order(chosen, keys, mode=mode, changes=wanted)
+    letters = orders.order(office, chosen, keys, mode=wish.mode, changes=wish.changes, notice=wish.notice)
     return call.tell(
         Done(
-            "It is ordered",
+            phrase("It is ordered"),
             [
                 _sent(call, keys, letters),
-                "The fleet's page says which version each kiosk runs, once it is heard again.",
+                phrase("The fleet's page says which version each kiosk runs, once it is heard again."),
             ],
-            next_pages={"To the fleet": "/"},
+            next_pages={phrase("To the fleet"): "/"},
         )
     )
 
@@ -105,5 +123,9 @@ def _sent(call: Call, keys: Keys, letters: Sequence[Letter]) -> str:
             with OfficeLink(keys.authority, state.fleet, state.brokers, office.time) as link:
                 heard = sum(link.send(letters))
     except BrokerError as fault:
-        return f"It is not sent yet: {fault.what}. It goes out when the office listens."
-    return f"{heard} of {len(letters)} hear it now. The others get it when the office hears of them."
+        return phrase("It is not sent yet: {why}. It goes out when the office listens.", why=fault.what)
+    return phrase(
+        "{heard} of {ordered} hear it now. The others get it when the office hears of them.",
+        heard=heard,
+        ordered=len(letters),
+    )

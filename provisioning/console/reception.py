@@ -7,6 +7,7 @@ ends, and by itself when no page has looked in for a quarter of an hour.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import queue
 import threading
 import time
@@ -15,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from edge_agent.errors import HomewardError, LocalError
 from provisioning.front_desk import FrontDesk
+from provisioning.languages import phrase
 from provisioning.office_link import OfficeLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from provisioning.enrolment import Applicant
+    from provisioning.decisions.enrolment import Applicant
     from provisioning.front_desk import Turned
     from provisioning.office import Keys, Office
     from provisioning.office_link import Letter
@@ -45,7 +47,9 @@ class Reception:
         self._closed = threading.Event()
         self._seen_at = time.monotonic()
         self.fault: HomewardError | None = None
-        self._thread = threading.Thread(target=self._work, daemon=True, name="reception")
+        self._thread = threading.Thread(
+            target=contextvars.copy_context().run, args=(self._work,), daemon=True, name="reception"
+        )
         self._thread.start()
 
     @property
@@ -63,7 +67,7 @@ class Reception:
         for applicant in self._desk.pending:
             if applicant.sha256.hex() == request:
                 return applicant
-        raise LocalError("nobody waits with this request any more", next_step="Look at who waits now.")
+        raise LocalError(phrase("nobody waits with this request any more"), next_step=phrase("Look at who waits now."))
 
     def approve(self, applicant: Applicant) -> bool:
         """Enrol one whose six words were compared; say whether the answer reached it. Raises FleetError."""
@@ -88,12 +92,15 @@ class Reception:
 
     def _send(self, errand: Callable[[FrontDesk], T]) -> T:
         done: Future[T] = Future()
-        self._errands.put((errand, done))
+        spoken = contextvars.copy_context()  # what is said of it, is said in the language of who asked
+        self._errands.put((lambda desk: spoken.run(errand, desk), done))
         while True:
             with contextlib.suppress(TimeoutError):
                 return done.result(timeout=_LISTEN_S)
             if not self.is_open and not done.done():
-                raise LocalError("the door was closed meanwhile", next_step="Open it again. Nothing was changed.")
+                raise LocalError(
+                    phrase("the door was closed meanwhile"), next_step=phrase("Open it again. Nothing was changed.")
+                )
 
     def _work(self) -> None:
         try:

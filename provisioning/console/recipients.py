@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from edge_agent.errors import LocalError
 from edge_agent.wire.bundle import Holder
-from provisioning import fleet
+from provisioning.acts import recipients
 from provisioning.console.call import Done, acting, go, looking
+from provisioning.decisions.trust import check_recipients
 from provisioning.intentions import recipient_of
+from provisioning.languages import phrase
 from provisioning.words import bundle_signed, recipients_change
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def _show_change(call: Call) -> Response:
         return go("/recipients")
     before = state.trusted.content.recipients
     after = _after(state, call.typed)
-    fleet.check_recipients(after)
+    check_recipients(after)
     return call.page(
         "recipients_sign.html",
         state=state,
@@ -69,15 +71,15 @@ def _sign(call: Call, form: Form) -> Response:
     office = call.office
     root = Path(form.text("root")).expanduser()
     after = _after(office.state(), call.typed)
-    version = office.set_recipients(after, office.root(root, form.secret()), _DAYS)
+    version = recipients.set_recipients(office, after, office.root(root, form.secret()), _DAYS)
     return call.tell(
         Done(
-            "The new list is signed",
+            phrase("The new list is signed"),
             [
                 *bundle_signed(version, office.directory.to_copy),
-                "Take the stick with the root out again, and put it away.",
+                phrase("Take the stick with the root out again, and put it away."),
             ],
-            next_pages={"Who can open reports": "/recipients"},
+            next_pages={phrase("Who can open reports"): "/recipients"},
         )
     )
 
@@ -88,12 +90,13 @@ def _after(state: State, typed: Mapping[str, str]) -> Sequence[Recipient]:
     match typed.get("change"):
         case "add":
             holder = Holder.ESCROW if typed.get("holder") == Holder.ESCROW else Holder.CASEWORKER
-            return [*before, recipient_of("this key", typed.get("line", ""), holder)]
+            return [*before, recipient_of(phrase("this key"), typed.get("line", ""), holder)]
         case "remove":
             left = [known for known in before if known.name != typed.get("name")]
             if left == before:
                 raise LocalError(
-                    f"there is no recipient {typed.get('name')!r}", next_step="See `homeward-fleet recipients list`."
+                    phrase("there is no recipient {name}", name=repr(typed.get("name"))),
+                    next_step=phrase("See `homeward-fleet recipients list`."),
                 )
             return left
         case _:

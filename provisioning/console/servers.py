@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from edge_agent.errors import LocalError
 from edge_agent.mqtt import split_address
 from provisioning import broker_check
+from provisioning.acts import servers
+from provisioning.acts.servers import Output
 from provisioning.console.call import Done, acting, go, looking
+from provisioning.languages import phrase
 from provisioning.mosquitto import Broker
-from provisioning.office import Output
 from provisioning.words import broker_verdict, intake_written, mosquitto_written, rabbitmq_written
 
 if TYPE_CHECKING:
@@ -53,9 +55,9 @@ def _mosquitto(call: Call, form: Form) -> Response:
     names = form.text("hosts").split() or [host for host, _port in addresses]
     run_as = form.text("run-as") or "mosquitto"
     listener = Broker(form.text("listen"), addresses[0][1], there, run_as=run_as, crl=True)
-    written = office.mosquitto(office.keys(form.secret()), names, listener, out)
+    written = servers.mosquitto(office, office.keys(form.secret()), names, listener, out)
     lines = mosquitto_written(out.folder, there, names, run_as)
-    return _written(call, "Settings for mosquitto are written", written, lines)
+    return _written(call, phrase("Settings for mosquitto are written"), written, lines)
 
 
 def _show_rabbitmq(call: Call) -> Response:
@@ -67,12 +69,14 @@ def _rabbitmq(call: Call, form: Form) -> Response:
     addresses = [split_address(address) for address in office.state().brokers]
     nodes = form.text("nodes").split()
     if not nodes:
-        raise LocalError("a cluster needs its nodes", next_step="Name three or more, as rabbit@host, a line each.")
+        raise LocalError(
+            phrase("a cluster needs its nodes"), next_step=phrase("Name three or more, as rabbit@host, a line each.")
+        )
     names = form.text("hosts").split() or [host for host, _port in addresses]
     there = Path(form.text("installed-at") or "/etc/rabbitmq")
-    written = office.rabbitmq(office.keys(form.secret()), names, nodes, there, addresses[0][1], out)
+    written = servers.rabbitmq(office, office.keys(form.secret()), names, nodes, there, addresses[0][1], out)
     lines = rabbitmq_written(out.folder, there, names)
-    return _written(call, "Settings for RabbitMQ are written", written, lines)
+    return _written(call, phrase("Settings for RabbitMQ are written"), written, lines)
 
 
 def _show_intake(call: Call) -> Response:
@@ -81,20 +85,28 @@ def _show_intake(call: Call) -> Response:
 
 def _intake(call: Call, form: Form) -> Response:
     office, out = call.office, _output(form)
-    written = office.intake(form.text("name"), office.keys(form.secret()), out)
+    written = servers.intake(office, form.text("name"), office.keys(form.secret()), out)
     lines = intake_written(out.folder, office.directory.to_copy)
-    return _written(call, "What an intake needs is written", written, lines)
+    return _written(call, phrase("What an intake needs is written"), written, lines)
 
 
 def _output(form: Form) -> Output:
     path = Path(form.text("out")).expanduser()
     if not form.text("out") or not path.is_absolute():
-        raise LocalError("the folder to write is no full path", next_step="Write it from the first / on.")
+        raise LocalError(
+            phrase("the folder to write is no full path"), next_step=phrase("Write it from the first / on.")
+        )
     return Output(path, over=bool(form.text("replace")))
 
 
 def _written(call: Call, title: str, names: list[str], lines: list[str]) -> Response:
-    return call.tell(Done(title, [*lines, "Written: " + ", ".join(names)], next_pages={"To the servers": "/servers"}))
+    return call.tell(
+        Done(
+            title,
+            [*lines, phrase("Written: {files}", files=", ".join(names))],
+            next_pages={phrase("To the servers"): "/servers"},
+        )
+    )
 
 
 # -- The broker's check ------------------------------------------------------------------------------------------------

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextvars
 import secrets
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from edge_agent.errors import HomewardError, LocalError
+from provisioning.languages import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,7 +46,9 @@ class Work(Generic[T]):
         """Begin a task beside the pages; return its id."""
         task, name = Task[T](), secrets.token_urlsafe(8)
         self._tasks[name] = task
-        threading.Thread(target=task.run, args=(steps,), daemon=True, name=f"work {name}").start()
+        threading.Thread(
+            target=contextvars.copy_context().run, args=(task.run, steps), daemon=True, name=f"work {name}"
+        ).start()
         return name
 
     def task(self, name: str) -> Task[T]:
@@ -53,5 +57,6 @@ class Work(Generic[T]):
             return self._tasks[name]
         except KeyError:
             raise LocalError(
-                "this work is not known: the console was started anew since", next_step="Begin it again."
+                phrase("this work is not known: the console was started anew since"),
+                next_step=phrase("Begin it again."),
             ) from None

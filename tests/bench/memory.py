@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from central.intake.core import MAX_BATCH, Arrival, Intake
-from central.store import sqlite
+from central.store import sqlite_writer
 from central.trust import Floor, LiveTrust
 from tests.bench.figures import Figure, at_most, main, told
 from tests.bench.intake import Silence
@@ -35,7 +35,7 @@ def measure_all() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         files = fleet.write_trust(Path(folder) / "trust")
         trust = LiveTrust(files, Floor(), adopted=lambda _: None, refused=lambda _: None)
-        with sqlite.open_store(Path(folder) / "store") as store:
+        with sqlite_writer.open_store(Path(folder) / "store") as store:
             intake = Intake(store, trust, fleet.receipts, clock=lambda: NOW, carrier=Silence())
             warm = 0
             for taken in range(0, RECORDS, MAX_BATCH):

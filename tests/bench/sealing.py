@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from edge_agent.wire import documents, keys, padding, sealing
+from edge_agent.wire import documents, fields, keys, padding, sealing
 from edge_agent.wire.consent import Purpose, Role, Subject
 from tests.bench.figures import Figure, at_most, main
 from tests.vectors import fleet
@@ -110,8 +110,8 @@ def sizes() -> Iterator[Figure]:
         who = subject.removeprefix("dpv:").lower()
         name = f"sealed over a crop of {crop} bytes, {counted(recipients)}, {who}"
         yield at_most(name, over, crop * OVERHEAD_SHARE + OVERHEAD_BYTES, "bytes")
-    largest = len(sealed(LARGEST_CROP, sealing.MAX_RECIPIENTS))
-    yield at_most("sealed crop of 102400 bytes, 16 recipients", largest, sealing.MAX_RECORD_BYTES, "bytes")
+    largest = len(sealed(LARGEST_CROP, fields.MAX_RECIPIENTS))
+    yield at_most("sealed crop of 102400 bytes, 16 recipients", largest, fields.MAX_RECORD_BYTES, "bytes")
 
 
 def counted(recipients: int) -> str:

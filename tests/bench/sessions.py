@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import cbor2
 
 from edge_agent.mqtt import tls_context
-from edge_agent.wire import registry, sealing
+from edge_agent.wire import fields, registry, sealing
 from edge_agent.wire.bundle import Holder, Recipient
 from edge_agent.wire.keys import RecipientPrivateKey, SoftwareSigner, kid
 from edge_agent.wire.topics import Address, Channel
@@ -127,7 +127,7 @@ def make(fleet: ThrowawayFleet, count: int) -> list[Sender]:
         address = Address(fleet.name, name)
         topics = (address.topic(Channel.RECORDS).encode(), address.topic(Channel.RECEIPTS).encode())
         sender = Sender(name, files, topics, [])
-        epoch, previous = secrets.token_bytes(16), sealing.FIRST_IN_CHAIN
+        epoch, previous = secrets.token_bytes(16), fields.FIRST_IN_CHAIN
         for seq in range(1, RECORDS // count + 1):
             claims = sealing.Claims(
                 kiosk=name,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.support.spool import Spool
 
 KIOSKS = [f"kiosk-{number}" for number in range(1, 6)]
+CLAIMS = ["claim-1", "claim-2"]
 
 
 class ClusterFleet(LiveFleet):
@@ -26,7 +27,7 @@ class ClusterFleet(LiveFleet):
 
     def __init__(self, directory: Path, postgresql: str) -> None:
         super().__init__(directory, postgresql=postgresql)
-        self.cluster = self._open.enter_context(Cluster(self.fleet, KIOSKS, [FLEETS_INTAKE]))
+        self.cluster = self._open.enter_context(Cluster(self.fleet, KIOSKS, [FLEETS_INTAKE], CLAIMS))
         nodes = [f"127.0.0.1:{node.amqps_port}" for node in self.cluster.nodes]
         self._point(self.fleet.intake_settings, nodes)
         with self.fleet.intake_settings.open("a", encoding="utf-8") as settings:

@@ -11,20 +11,25 @@ import pytest
 from pika.credentials import ExternalCredentials
 
 from edge_agent.errors import MalformedError
-from edge_agent.mqtt import tls_context
-from edge_agent.wire.topics import Address, Channel
+from edge_agent.mqtt import GRANTED_QOS_1, tls_context
+from edge_agent.wire.topics import Address, Channel, Desk, Door, desk, door, every_door, of_every_kiosk
 from provisioning import broker_check, rabbitmq
 from provisioning.certificates import Authority
+from provisioning.fleet import OFFICE
 from provisioning.throwaway import INTAKE
+from tests.cluster.conftest import CLAIMS
 from tests.support.peer import HOST, Files, Peer
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cluster.conftest import ClusterFleet
+    from tests.support.rabbitmq import Node
 
 WITHIN_S = 5.0
+CLAIM = CLAIMS[0]
+REFUSED = 0x80  # from here on a reason code is a refusal
 POISON = b"whoever reads this, dies"
 
 
@@ -44,6 +49,46 @@ def test_the_cluster_allows_what_it_should_and_nothing_else_of_what_staff_try(li
 def test_a_name_that_a_regular_expression_would_read_otherwise_is_not_issued(live, name):
     with pytest.raises(MalformedError, match="is no id"):
         live.fleet.client(name)
+
+
+def test_a_card_sends_its_request_to_the_office_and_hears_the_reply_to_it(live, tmp_path):
+    fleet = live.fleet.name
+    request, reply = (door(fleet, CLAIM, way) for way in (Door.REQUEST, Door.REPLY))
+    with peer(live, tmp_path, OFFICE) as office, peer(live, tmp_path, CLAIM) as newcomer:
+        assert office.subscribe(every_door(fleet, Door.REQUEST)) == GRANTED_QOS_1
+        assert newcomer.subscribe(reply) == GRANTED_QOS_1
+        assert newcomer.publish(request, b"two signing requests") == 0
+        assert office.received.get(timeout=PATIENCE_S) == (request, b"two signing requests")
+        assert office.publish(reply, b"two certificates") == 0
+        assert newcomer.received.get(timeout=PATIENCE_S) == (reply, b"two certificates")
+
+
+def test_a_card_can_send_and_hear_nothing_else(live, tmp_path):
+    fleet = live.fleet.name
+    kiosk, own, other = Address(fleet, "kiosk-1"), Address(fleet, CLAIM), "claim-2"
+    to_send = [
+        *(door(fleet, CLAIM, Door.REPLY), door(fleet, other, Door.REQUEST), door(fleet, other, Door.REPLY)),
+        *(door(fleet, "kiosk-1", Door.REQUEST), door(fleet, "kiosk-1", Door.REPLY)),
+        *(address.topic(channel) for address in (kiosk, own) for channel in Channel),
+        *(desk(fleet, matter) for matter in Desk),
+        *(door("another-fleet", CLAIM, Door.REQUEST), f"{door(fleet, CLAIM, Door.REQUEST)}/below"),
+    ]
+    to_hear = [
+        *(door(fleet, CLAIM, Door.REQUEST), door(fleet, other, Door.REPLY), door(fleet, "kiosk-1", Door.REPLY)),
+        *(every_door(fleet, Door.REQUEST), every_door(fleet, Door.REPLY)),
+        *(address.topic(channel) for address in (kiosk, own) for channel in Channel),
+        *(of_every_kiosk(fleet, channel) for channel in Channel),
+        *(desk(fleet, matter) for matter in Desk),
+        *("#", "homeward/#", f"homeward/1/{fleet}/enrol/{CLAIM}/#"),
+    ]
+    allowed = []
+    for number, topic in enumerate(to_send):
+        with peer(live, tmp_path / f"send-{number}", CLAIM) as newcomer:
+            allowed += [topic] if newcomer.publish(topic, b"?") < REFUSED else []
+    for number, topic in enumerate(to_hear):
+        with peer(live, tmp_path / f"hear-{number}", CLAIM) as newcomer:
+            allowed += [topic] if newcomer.subscribe(topic) < REFUSED else []
+    assert allowed == []
 
 
 def test_a_certificate_whose_name_is_a_regular_expression_is_not_admitted(live, tmp_path, monkeypatch):
@@ -102,11 +147,11 @@ def test_a_message_that_no_intake_acknowledges_goes_aside_and_into_quarantine_wi
     assert until(reasons, "the quarantine") == {("undelivered", topic)}
 
 
-def amqp(live: ClusterFleet, files: Files) -> pika.BlockingConnection:
+def amqp(live: ClusterFleet, files: Files, node: Node | None = None) -> pika.BlockingConnection:
     return pika.BlockingConnection(
         pika.ConnectionParameters(
             HOST,
-            live.cluster.nodes[0].amqps_port,
+            (node or live.cluster.nodes[0]).amqps_port,
             credentials=ExternalCredentials(),
             ssl_options=pika.SSLOptions(tls_context(files), HOST),
         )

@@ -48,7 +48,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     fleet = ThrowawayFleet(folder, [Recipient(name="escrow", holder=Holder.ESCROW, key=caseworker.public_key.raw)])
     with Debian("installed", [folder]) as system:
         system.run(str(PROJECT / "firmware/install"), "--wheels", str(debian.wheels()))
-        _place(system, fleet.add_kiosk("kiosk-1", [ASTRONAUT], pace="hold_s = 0.3"))
+        put_in_place(system, fleet.add_kiosk("kiosk-1", [ASTRONAUT], pace="hold_s = 0.3"))
         broker = system.network_of("/usr/sbin/mosquitto", "-c", str(fleet.broker_settings))
         intake = [sys.executable, "-m", "central.intake", "run", "--config", str(fleet.intake_settings)]
         with Child("mosquitto", broker), Child("intake", system.network_of(*intake)):
@@ -57,7 +57,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
             yield Installed(system, fleet, caseworker)
 
 
-def _place(system: Debian, made: Path) -> None:
+def put_in_place(system: Debian, made: Path) -> None:
     """Put a card before the kiosk as the fleet makes it, and the keys as if the kiosk had been enrolled by hand."""
     settings = (made / "kiosk.toml").read_text(encoding="utf-8")
     for name, owner in KEYS.items():

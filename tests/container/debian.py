@@ -39,6 +39,8 @@ PACKAGES = (
     *("python3", "python3-venv"),
     *("espeak-ng", "alsa-utils"),
 )
+# What `firmware/install --screen` would bring besides: a gigabyte with all that it needs.
+SCREEN = ("cage", "xwayland", "seatd", "chromium", "fonts-noto-core", "fonts-noto-cjk", "fonts-ukij-uyghur")
 _LEFT_OUT = ("man", "doc", "locale")
 
 
@@ -53,16 +55,16 @@ def why_not() -> str:
     return "" if may.returncode == 0 else "this machine may not make namespaces, so no container"
 
 
-def tree() -> Path:
-    """Give Debian's tree; make it first if there is none of this recipe."""
-    recipe = " ".join((SUITE, *PACKAGES, *_LEFT_OUT))
+def tree(more: Sequence[str] = ()) -> Path:
+    """Give Debian's tree with these packages more; make it first if there is none of this recipe."""
+    recipe = " ".join((SUITE, *PACKAGES, *more, *_LEFT_OUT))
     place = CACHE / f"{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     if not place.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         unfinished = CACHE / f"{SUITE}-unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         without = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", *without]
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join((*PACKAGES, *more))}", *without]
         subprocess.run([*command, SUITE, str(unfinished)], check=True, capture_output=True)
         unfinished.rename(place)
     return place
@@ -95,9 +97,9 @@ def wheels() -> Path:
 class Debian:
     """A Debian that has started. Use it as a context manager: leaving ends it, and all that it wrote is gone."""
 
-    def __init__(self, name: str, binds: Sequence[Path] = ()) -> None:
+    def __init__(self, name: str, binds: Sequence[Path] = (), more: Sequence[str] = ()) -> None:
         self._said = CACHE / f"{name}.log"
-        command = ["systemd-nspawn", "--quiet", f"--directory={tree()}", "--volatile=overlay", "--private-network"]
+        command = ["systemd-nspawn", "--quiet", f"--directory={tree(more)}", "--volatile=overlay", "--private-network"]
         command += [f"--machine={name}-{os.getpid()}", "--register=no", "--keep-unit", "--console=pipe"]
         command += ["--system-call-filter=adjtimex clock_adjtime"]  # else it may not even be read how good the clock is
         command += [

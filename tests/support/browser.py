@@ -89,6 +89,7 @@ def picture(page: Page, name: str) -> Path:
     """Take a picture of what the window shows, as `name`.png among the `PICTURES`; `name` may hold folders."""
     path = PICTURES / f"{name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
+    page.wait_for_load_state()  # before that, an image may be a hole
     page.screenshot(path=path, animations="disabled")
     return path
 

@@ -26,6 +26,9 @@ class Hands(Protocol):
     def choose(self, label: str) -> None:
         """Choose one of several options."""
 
+    def tick(self, label: str) -> None:
+        """Tick a box."""
+
     def hand_over(self, label: str, *files: Path) -> None:
         """Choose files."""
 
@@ -43,6 +46,9 @@ class Mouse:
         field.fill(text)
 
     def choose(self, label: str) -> None:
+        self.page.get_by_role("radio", name=label).click()
+
+    def tick(self, label: str) -> None:
         self.page.get_by_label(label).click()
 
     def hand_over(self, label: str, *files: Path) -> None:
@@ -70,7 +76,7 @@ class Keyboard:
         self.page.keyboard.type(text)
 
     def choose(self, label: str) -> None:
-        wanted = self.page.get_by_label(label)
+        wanted = self.page.get_by_role("radio", name=label)
         group = self.page.locator(f"input[name={wanted.get_attribute('name')}]")
         chosen = group.locator("xpath=self::*[@checked]")
         self._reach(chosen if chosen.count() else group.first)
@@ -80,6 +86,10 @@ class Keyboard:
                 return
             self.page.keyboard.press("ArrowDown")
         raise AssertionError(f"the arrow keys never came to {label!r}")
+
+    def tick(self, label: str) -> None:
+        self._reach(self.page.get_by_label(label))
+        self.page.keyboard.press("Space")
 
     def hand_over(self, label: str, *files: Path) -> None:
         self._reach(self.page.get_by_label(label, exact=True))

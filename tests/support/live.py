@@ -10,6 +10,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
+from central.desk.keyfile import withdrawal_signer
 from central.intake.settings import load
 from central.store.choice import open_reader
 from edge_agent.wire.bundle import Holder, Recipient
@@ -35,7 +36,13 @@ class LiveFleet:
         self, directory: Path, postgresql: str | None = None, broker_names: Sequence[str] = ("127.0.0.1", "localhost")
     ) -> None:
         self.caseworker = RecipientPrivateKey.generate()
-        escrow = Recipient(name="escrow", holder=Holder.ESCROW, key=self.caseworker.public_key.raw)
+        self.desk = withdrawal_signer(self.caseworker)
+        escrow = Recipient(
+            name="escrow",
+            holder=Holder.ESCROW,
+            key=self.caseworker.public_key.raw,
+            withdrawal_key=self.desk.public_key,
+        )
         self.fleet = ThrowawayFleet(directory, [escrow], postgresql=postgresql, broker_names=broker_names)
         self._open = contextlib.ExitStack()
 
@@ -51,10 +58,10 @@ class LiveFleet:
         shutil.rmtree(kept)
         kept.mkdir()
 
-    def intake(self, module: str = "central.intake", *arguments: str) -> Child:
-        """Start the intake, and wait until it hears."""
-        settings = str(self.fleet.intake_settings)
-        child = self._open.enter_context(Child.python(module, *arguments, "run", "--config", settings))
+    def intake(self, module: str = "central.intake", *arguments: str, settings: Path | None = None) -> Child:
+        """Start the intake, with its own settings unless told, and wait until it hears."""
+        config = str(settings or self.fleet.intake_settings)
+        child = self._open.enter_context(Child.python(module, *arguments, "run", "--config", config))
         child.wait_for("ready", timeout=PATIENCE_S)
         return child
 
@@ -74,12 +81,12 @@ class LiveFleet:
 
     def stored(self) -> list[tuple[bytes, bytes]]:
         """Id and SHA-256 of each record in the intake's store, in the order of their arrival."""
-        with self._store() as store:
+        with self.store() as store:
             return [(record.record_id, record.sha256) for record in store.records()]
 
     def quarantined(self) -> dict[int, tuple[Quarantined, bytes]]:
         """What the intake refused: its number, why, and the bytes."""
-        with self._store() as store:
+        with self.store() as store:
             found = {}
             for entry in store.quarantined():
                 content = store.quarantined_bytes(entry.number)
@@ -89,9 +96,12 @@ class LiveFleet:
 
     def gaps(self) -> list[dict[str, Any]]:
         """Ask the intake's own command what is missing, kiosk by kiosk."""
-        asked = [sys.executable, "-m", "central.intake", "gaps", "--json", "--config", str(self.fleet.intake_settings)]
-        said = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
-        return [json.loads(line) for line in said.splitlines()]
+        return [json.loads(line) for line in self.command("gaps", "--json").splitlines()]
+
+    def command(self, *words: str) -> str:
+        """Run one of the intake's own commands, and give what it said."""
+        asked = [sys.executable, "-m", "central.intake", *words, "--config", str(self.fleet.intake_settings)]
+        return subprocess.run(asked, check=True, capture_output=True, text=True).stdout
 
     def assert_all_arrived_once(self, spool: Spool) -> None:
         """Wait until the outbox is empty; then each record is in the store once, byte for byte, and none is missing."""
@@ -104,6 +114,12 @@ class LiveFleet:
         assert self.gaps() == [{"kiosk": spool.settings.kiosk, "records": len(sent), "findings": []}]
         assert spool.outbox.salvages() == ()
 
+    @contextlib.contextmanager
+    def store(self) -> Iterator[Reader]:
+        """Read the intake's store beside it."""
+        with open_reader(load(self.fleet.intake_settings).store.place) as store:
+            yield store
+
     # -- Inside --------------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
@@ -115,8 +131,3 @@ class LiveFleet:
     def _program(self, kiosk: str, module: str, *arguments: str) -> Child:
         settings = str(self.fleet.kiosk_directory(kiosk) / "kiosk.toml")
         return self._open.enter_context(Child.python(module, *arguments, "run", "--config", settings))
-
-    @contextlib.contextmanager
-    def _store(self) -> Iterator[Reader]:
-        with open_reader(load(self.fleet.intake_settings).store.place) as store:
-            yield store

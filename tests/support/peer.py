@@ -5,19 +5,19 @@ from __future__ import annotations
 import queue
 from typing import TYPE_CHECKING, Any, Self
 
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-
-from edge_agent.mqtt import tls_context
+from edge_agent.mqtt import make_client, tls_context
 from tests.support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     import ssl
     from pathlib import Path
 
+    from paho.mqtt.client import Client
+
     from provisioning.certificates import Identity
 
 HOST = "127.0.0.1"
+GONE = 0x87  # not authorised
 
 
 class Files:
@@ -36,17 +36,12 @@ class Peer:
     def __init__(self, port: int, client_id: str, tls: ssl.SSLContext) -> None:
         self.received: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
-        self._client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            protocol=MQTTProtocolVersion.MQTTv5,
-            reconnect_on_failure=False,
-        )
-        self._client.tls_set_context(tls)
+        self._client = make_client(client_id, tls)
         self._client.on_connect = lambda *given: self._answers.put(("connect", given[3].value))
         self._client.on_publish = lambda *given: self._answers.put(("publish", given[3].value))
         self._client.on_subscribe = lambda *given: self._answers.put(("subscribe", given[3][0].value))
         self._client.on_message = self._hear
+        self._client.on_disconnect = lambda *_: self._answers.put(("gone", GONE))
         self._port = port
 
     @classmethod
@@ -64,6 +59,10 @@ class Peer:
         self._client.subscribe(topic, qos=1)
         return self._answer("subscribe")
 
+    def gone(self) -> bool:
+        """Wait until the broker ends the session."""
+        return self._answer("gone") == GONE
+
     def __enter__(self) -> Self:
         self._client.connect(HOST, self._port)
         self._client.loop_start()
@@ -77,7 +76,7 @@ class Peer:
     def _answer(self, wanted: str) -> int:
         while True:
             kind, reason = self._answers.get(timeout=PATIENCE_S)
-            if kind == wanted:
+            if kind in {wanted, "gone"}:  # who is thrown out was refused
                 return reason
 
     def _hear(self, _client: Client, _data: Any, message: Any) -> None:

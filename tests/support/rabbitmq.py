@@ -20,12 +20,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from edge_agent.files import OWNER_ONLY
+from edge_agent.files import OWNER_ONLY, PUBLIC
 from provisioning import rabbitmq
 from provisioning.throwaway import free_port, place
 from tests.support.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from provisioning.throwaway import ThrowawayFleet
 
 NODES = 3
@@ -125,7 +127,11 @@ class Node:
         environment = self._cluster.environment
         return subprocess.run(command, env=environment, check=False, capture_output=True).returncode == 0
 
-    def install(self, fleet: ThrowawayFleet, kiosks: list[str], intakes: list[str]) -> None:
+    def copy(self, name: str, content: bytes | str, *, mode: int = PUBLIC) -> None:
+        """Copy a file over the one that it was installed with."""
+        place(self._cluster.folder / self._folder / name, content, mode=mode)
+
+    def install(self, fleet: ThrowawayFleet, definitions: str) -> None:
         """Write everything that this node needs, as the fleet hands it out."""
         here, inside = self._cluster.folder / self._folder, self._cluster.inside / self._folder
         server = fleet.authority.server(["127.0.0.1", "localhost"], fleet.now, _LIFETIME)
@@ -134,15 +140,17 @@ class Node:
         place(here / "server.pem", server.certificate)
         place(here / "server.key", server.key, mode=OWNER_ONLY)
         place(here / "rabbitmq.conf", rabbitmq.settings(nodes, inside, self.port, self.amqps_port))
-        place(here / "definitions.json", rabbitmq.definitions(fleet.name, intakes, kiosks, [], []))
+        place(here / "definitions.json", definitions)
         place(here / "enabled_plugins", rabbitmq.PLUGINS)
 
 
 class Cluster:
     """Three nodes on loopback. Use it as a context manager: leaving kills them and removes what they kept."""
 
-    def __init__(self, fleet: ThrowawayFleet, kiosks: list[str], intakes: list[str]) -> None:
-        self._fleet, self._kiosks, self._intakes = fleet, kiosks, intakes
+    def __init__(
+        self, fleet: ThrowawayFleet, kiosks: list[str], intakes: list[str], claims: Sequence[str] = ()
+    ) -> None:
+        self._fleet, self._kiosks, self._intakes, self._claims = fleet, kiosks, intakes, claims
         self.root = debian()
         self.folder = self.root / "srv" / secrets.token_hex(6)
         self.inside = Path("/") / self.folder.relative_to(self.root)
@@ -157,8 +165,9 @@ class Cluster:
         }
         place(self.folder / ".erlang.cookie", secrets.token_hex(16), mode=0o400)
         self.nodes = [Node(self, f"r{number}") for number in range(1, NODES + 1)]
+        definitions = rabbitmq.definitions(fleet.name, intakes, kiosks, claims, [])
         for node in self.nodes:
-            node.install(fleet, kiosks, intakes)
+            node.install(fleet, definitions)
         self._open = contextlib.ExitStack()
 
     def wait(self) -> None:
@@ -181,7 +190,7 @@ class Cluster:
     def shut_out(self, kiosk: str) -> None:
         """Do on a node what `homeward-fleet revoke` tells to do there."""
         first, kept = self.nodes[0], [name for name in self._kiosks if name != kiosk]
-        definitions = rabbitmq.definitions(self._fleet.name, self._intakes, kept, [], [kiosk])
+        definitions = rabbitmq.definitions(self._fleet.name, self._intakes, kept, self._claims, [kiosk])
         place(self.folder / "changed.json", definitions)
         first.control("import_definitions", str(self.inside / "changed.json"))
         first.control("close_all_user_connections", kiosk, "revoked")

@@ -14,7 +14,7 @@ from edge_agent.hardware.clock import SystemClock
 from edge_agent.health import HealthFile
 from edge_agent.outbox import Limits, Outbox
 from edge_agent.trust import TrustFile
-from edge_agent.wire import cbor, sealing, status
+from edge_agent.wire import cbor, fields, sealing, status
 from edge_agent.wire.keys import kid
 from edge_agent.wire.topics import Channel
 
@@ -36,9 +36,13 @@ class Spool:
         self.sealed: dict[bytes, bytes] = {}
 
     def fill(self, records: int, *, picture_bytes: int = PICTURE_BYTES) -> list[bytes]:
-        """Queue so many records, and vouch for them as the kiosk does; return their ids."""
+        """Queue so many records, and vouch for them as the kiosk does; return their ids.
+
+        Where its word lies in memory, only a kiosk that runs can say it.
+        """
         queued = [self._queue(picture_bytes) for _ in range(records)]
-        self._vouch()
+        if self.settings.word is None:
+            self._vouch()
         return queued
 
     def seal(self, plain: bytes, claims: sealing.Claims) -> bytes:
@@ -56,7 +60,7 @@ class Spool:
             seq=link.seq,
             epoch=link.epoch,
             previous=link.previous,
-            consent_hash=secrets.token_bytes(sealing.HASH_BYTES),
+            consent_hash=secrets.token_bytes(fields.HASH_BYTES),
             topic=self.settings.address.topic(Channel.RECORDS),
             bundle_hash=self.bundle.sha256,
         )
@@ -73,7 +77,7 @@ class Spool:
         self.outbox.close()
 
     def _queue(self, picture_bytes: int) -> bytes:
-        record_id = secrets.token_bytes(sealing.ID_BYTES)
+        record_id = secrets.token_bytes(fields.ID_BYTES)
 
         def seal(link: Link) -> bytes:
             self.sealed[record_id] = self.seal(

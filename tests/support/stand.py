@@ -6,6 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Self
 
+from edge_agent.wire.orders import Mode, Orders, sign
 from provisioning.children import Child
 from tests.support.live import LiveFleet
 from tests.support.waiting import PATIENCE_S, until
@@ -53,6 +54,13 @@ class Stand:
     def url(self) -> str:
         """Where the page is, as the browser is told it."""
         return (self.here / "url").read_text(encoding="utf-8").strip()
+
+    def order(self, **what: Any) -> None:
+        """Order the kiosk otherwise, and wait until it is ready by that."""
+        plain = {"fleet": self.live.fleet.name, "kiosk": "kiosk-1", "issued_at": 1, "mode": Mode.SERVE}
+        signed = sign(Orders(**(plain | what)), self.live.fleet.order_signer)
+        (self.here / "shared" / "orders.cose").write_bytes(signed)
+        until(lambda: len(self.said("ready")) > 1, "the kiosk's readiness by its orders")
 
     # -- The person ----------------------------------------------------------------------------------------------------
 

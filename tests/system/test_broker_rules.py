@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edge_agent.errors import MalformedError
 from edge_agent.mqtt import tls_context
 from edge_agent.wire.topics import Address, Channel
 from provisioning.certificates import Authority
@@ -72,6 +73,25 @@ def test_a_kiosk_hears_nothing_of_others(broker, tmp_path, wanted):
         other.publish(topic("kiosk-2", Channel.RECORDS), b"secret")
         kiosk.publish(topic("kiosk-1", Channel.STATUS), b"a round trip, so that all that would come has come")
         assert kiosk.received.empty()
+
+
+@pytest.mark.parametrize("name", ["kiosk-.*", "kiosk-[12]", "+", "#"])
+def test_a_certificate_whose_name_is_a_pattern_is_not_issued_and_would_open_no_kiosks_topic(
+    broker, tmp_path, monkeypatch, name
+):
+    with pytest.raises(MalformedError, match="is no id"):
+        broker.fleet.client(name)
+    monkeypatch.setattr("provisioning.certificates.check_id", lambda name: name)
+    files = Files(tmp_path / "pattern", broker.fleet.authority.pem, broker.fleet.client(name))
+    for channel in Channel:
+        with Peer.of(broker.fleet.port, name, files) as pattern:
+            assert pattern.publish(topic("kiosk-1", channel), b"x") == NOT_AUTHORISED
+    for wanted in (topic("kiosk-1", Channel.RECORDS), "homeward/1/demo/+/records"):
+        with Peer.of(broker.fleet.port, name, files) as pattern, peer(broker, tmp_path, "kiosk-1") as kiosk:
+            pattern.subscribe(wanted)
+            kiosk.publish(topic("kiosk-1", Channel.RECORDS), b"secret")
+            pattern.subscribe("a round trip, so that all that would come has come")
+            assert pattern.received.empty()
 
 
 def test_an_intake_hears_all_and_can_not_write_records(broker, tmp_path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.outbox import Link
-from edge_agent.wire import cbor, receipts, sealing
+from edge_agent.wire import cbor, fields, receipts, sealing
 from edge_agent.wire.keys import SoftwareSigner, kid
 from edge_agent.wire.topics import Address, Channel
 from tests.support.peer import Files, Peer
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.support.live import LiveFleet
     from tests.support.spool import Spool
 
-FIRST = Link(epoch=bytes(16), seq=1, previous=sealing.FIRST_IN_CHAIN)
+FIRST = Link(epoch=bytes(16), seq=1, previous=fields.FIRST_IN_CHAIN)
 FOUND_OUT = {
     *("malformed", "not-canonical", "unknown-version", "unknown-signer"),
     *("wrong-signer", "wrong-topic", "bad-signature"),

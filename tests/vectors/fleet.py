@@ -14,6 +14,7 @@ from edge_agent.wire import (
     bundle,
     consent,
     documents,
+    fields,
     keys,
     orders,
     receipts,
@@ -61,7 +62,7 @@ def jpeg() -> bytes:
     return picture.getvalue()
 
 
-CONTROLLER: Final = consent.Controller(name="Lighthouse Foundation", contact="+00 000 0000")
+CONTROLLER: Final = fields.Controller(name="Lighthouse Foundation", contact="+00 000 0000")
 
 BUNDLE: Final = bundle.Bundle(
     fleet=FLEET,
@@ -131,7 +132,7 @@ REPORT: Final = report.Report(
         area="KE-30",
     ),
     captured=report.Captured(
-        utc=NOON, quality=report.ClockQuality.HOLDOVER, error_ms=400, boot_id="4f1c", uptime_ms=86_000
+        utc=NOON, quality=fields.ClockQuality.HOLDOVER, error_ms=400, boot_id="4f1c", uptime_ms=86_000
     ),
     consent=CONSENT,
     consent_salt=seed("salt")[:16],
@@ -161,7 +162,7 @@ CLAIMS: Final = sealing.Claims(
     signer_kid=keys.kid(SIGNERS["station-1"].public_key),
     seq=1,
     epoch=seed("epoch")[:16],
-    previous=sealing.FIRST_IN_CHAIN,
+    previous=fields.FIRST_IN_CHAIN,
     consent_hash=REPORT.consent_hash,
     topic=KIOSK.topic(Channel.RECORDS),
     bundle_hash=hashlib.sha256(SIGNED_BUNDLE).digest(),
@@ -206,7 +207,7 @@ HEALTH: Final = status.Health(
     version="0.1.0",
     boot_id="4f1c",
     uptime_ms=90_000,
-    clock=report.ClockQuality.HOLDOVER,
+    clock=fields.ClockQuality.HOLDOVER,
     ready=False,
     blocked_by="outbox-full",
     orders_version=7,

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from edge_agent.wire import cbor, cose, documents, keys, padding, sealing
 from tests.vectors import fleet
+from tests.vectors.case import Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 CEK = fleet.seed("content key")
 IV = fleet.seed("iv")[:12]
-COMMITMENT = -65602
+COMMITMENT, SEQ = -65602, -65603
 
 
 def _nothing(_: list[Any]) -> None:
@@ -96,3 +97,11 @@ def but(document: Document, **changes: Any) -> dict[str, Any]:
 
 def _with(plain: dict[int, Any], changes: dict[int, Any]) -> dict[int, Any]:
     return {label: value for label, value in (plain | changes).items() if value is not None}
+
+
+def record_case(
+    name: str, about: str, data: bytes, expect: str = "ok", *, opened_by: tuple[str, ...] = ("mei",), **needs: Any
+) -> Case:
+    schema = {"schema": needs.pop("schema")} if "schema" in needs else {}
+    needs = {"arrived_on": fleet.CLAIMS.topic, "opened_by": list(opened_by)} | needs
+    return Case(f"record-{name}", about, "record", data, expect, needs, **schema)

@@ -8,7 +8,17 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.wire import registry
-from tests.vectors import cddl, fleet, make_cbor, make_documents, make_enrolment, make_office, make_records
+from tests.vectors import (
+    cddl,
+    fleet,
+    make_altered,
+    make_arrivals,
+    make_cbor,
+    make_documents,
+    make_enrolment,
+    make_office,
+    make_records,
+)
 from tests.vectors.reader import CASES, HERE, Fleet, outcome
 
 if TYPE_CHECKING:
@@ -22,7 +32,7 @@ def main() -> None:
     for stale in CASES.glob("*.json"):
         stale.unlink()
     CASES.mkdir(exist_ok=True)
-    made = (make_records, make_documents, make_enrolment, make_office, make_cbor)
+    made = (make_records, make_altered, make_arrivals, make_documents, make_enrolment, make_office, make_cbor)
     for case in chain.from_iterable(module.cases() for module in made):
         _check(case, trusted)
         (CASES / f"{case.name}.json").write_text(_json(case.plain()))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from edge_agent.wire import cbor, documents, orders, receipts, registry, sealing, status, withdrawal
+from edge_agent.wire import cbor, documents, fields, orders, receipts, registry, status, withdrawal
 from edge_agent.wire.topics import Address, Channel
 from tests.vectors import fleet
 from tests.vectors.case import Case
@@ -15,6 +15,13 @@ from tests.vectors.forge import but, flip, sign_plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+NOTICE = {
+    "who_sees": "Only {ngo} can open it.",
+    "what_for": "To look for you. 找你。",
+    "how_long": "For {days} days.",
+    "take_back": "Call {telephone}.",
+    "free": "You can say no.",
+}
 ORDERS_NEEDS = {"fleet": fleet.FLEET, "kiosk": "station-1", "newer_than": 6}
 
 
@@ -222,12 +229,18 @@ def _desk_withdrawals() -> Iterator[Case]:
     yield case("other-fleet", "For another fleet.", of(fleet="other"), "unknown-signer")
     yield case("type-of-kiosk", "Under a kiosk's type.", of(typ="withdrawal"), "unknown-version")
     yield case("no-time", "Without a time.", of(issued_at=None), "malformed")
-    chained = of(record_id=bytes(sealing.ID_BYTES))
+    chained = of(record_id=bytes(fields.ID_BYTES))
     yield case("in-a-chain", "With an id of its own, as a kiosk's has.", chained, "malformed")
 
 
 def _flip_payload(signed: bytes) -> bytes:
     return flip(signed, signed.index(fleet.STORED.sha256))
+
+
+def notice(**changes: Any) -> dict[str, Any]:
+    """Give orders with a notice that is changed so; None leaves a sentence out."""
+    words = {key: text for key, text in (NOTICE | changes).items() if text is not None}
+    return {"notice": {"id": "coast-2", "words": {"en": words}}}
 
 
 def _orders() -> Iterator[Case]:
@@ -240,6 +253,13 @@ def _orders() -> Iterator[Case]:
     yield case("right", "Four settings, one of each type.", right)
     renewed = msgspec.structs.replace(fleet.ORDERS, settings={}, bundle=fleet.SIGNED_BUNDLE)
     yield case("bundle", "A newer bundle.", orders.sign(renewed, fleet.SIGNERS["orders"]))
+    two = [fleet.seed(name) * 16 for name in ("the newer CA", "the older CA")]
+    trusting = but(fleet.ORDERS, authorities=two)
+    yield case("authorities", "Two CAs to trust, the newer one certifies.", sign_plain("orders", trusting, "orders"))
+    ordered = {"id": "coast-2", "words": {"en": NOTICE, "zh-Hant": NOTICE}}
+    yield case(
+        "notice", "Other words in two languages.", sign_plain("orders", but(fleet.ORDERS, notice=ordered), "orders")
+    )
     yield case("rolled-back", "An older version.", right, "rolled-back", newer_than=8)
     yield case("same-version", "The version that is in force.", right, "rolled-back", newer_than=7)
     yield case("other-kiosk", "For another kiosk.", right, "unknown-signer", kiosk="station-2")
@@ -251,8 +271,29 @@ def _orders() -> Iterator[Case]:
         ("setting-list", "A setting that is a list.", {"settings": {"a": [1]}}),
         ("setting-past-2-53", "A setting of 2^53.", {"settings": {"a": 1 << 53}}),
         ("unknown-mode", "A mode that there is not.", {"mode": "dance"}),
+        ("no-authority", "A list of no CA.", {"authorities": []}),
+        ("three-authorities", "Three CAs.", {"authorities": [*two, fleet.seed("a third CA")]}),
+        ("empty-authority", "A CA of no bytes.", {"authorities": [b""]}),
+        ("notice-in-no-language", "A notice in no language.", {"notice": ordered | {"words": {}}}),
+        ("notice-without-id", "A notice without an id.", {"notice": {"words": {"en": NOTICE}}}),
+        ("notice-lacks-sentence", "A notice that doesn't say what for.", notice(what_for=None)),
+        ("notice-unknown-sentence", "A sixth sentence.", notice(more="And more.")),
+        ("notice-empty-sentence", "A sentence of no words.", notice(free="")),
     ):
         yield case(name, about, sign_plain("orders", but(fleet.ORDERS, **changes), "orders"), "malformed")
+    for name, about, changes in (
+        ("notice-in-klingon", "A language's code that is none.", {"notice": ordered | {"words": {"klingon": NOTICE}}}),
+        ("notice-lacks-who", "It doesn't name the organisation.", notice(who_sees="Somebody sees it.")),
+        ("notice-lacks-days", "It doesn't say how long.", notice(how_long="They keep it for long.")),
+        ("notice-lacks-telephone", "It doesn't say whom to call.", notice(take_back="Ask somebody.")),
+        ("notice-unknown-place", "A place that nobody fills in.", notice(free="Say no to {god}.")),
+        ("notice-open-brace", "A brace that is no place.", notice(free="Say no {.")),
+        ("notice-two-lines", "A line break in a sentence.", notice(free="Say\nno.")),
+        ("notice-space-first", "A sentence that begins with a space.", notice(free=" Say no.")),
+        ("notice-401-characters", "A sentence of 401 characters.", notice(free="a" * 401)),
+    ):  # the schema can't say these
+        data = sign_plain("orders", but(fleet.ORDERS, **changes), "orders")
+        yield case(name, about, data, "malformed", None)
     empty = sign_plain("orders", but(fleet.ORDERS, settings={}), "orders")
     yield case("empty-settings", "No settings, spelt out.", empty, "not-canonical")
 
@@ -289,6 +330,9 @@ def _status() -> Iterator[Case]:
         but(fleet.STATUS, health=other),
         "wrong-signer",
     )
+    certified = fleet.seed("the newer CA")[:8]
+    yield case("certified", "It says which CA certified it.", but(will, certified_by=certified))
+    yield case("certified-short", "Seven bytes of a CA's key.", but(will, certified_by=certified[:7]), "malformed")
     yield case("zero-backlog", "A backlog of 0, spelt out.", but(will, backlog=0), "not-canonical")
     yield case("temperature-integer", "A temperature that is no float.", but(will, temperature_c=51), "not-canonical")
     yield case("hot", "Hotter than is allowed.", but(will, temperature_c=200.5), "malformed")

@@ -18,6 +18,8 @@ _HELD: Final = [
     roll.Entry(kiosk="station-2", at=fleet.NOON - 900, status=documents.to_cbor(_WILL), missing=2),
 ]
 _ROLL: Final = roll.Roll(fleet=fleet.FLEET, at=fleet.NOON + 60, part=1, parts=1, kiosks=_HELD)
+_CAS: Final = [fleet.seed(name)[:8] for name in ("the newer CA", "the older CA")]
+_TELLER: Final = roll.Teller(intake="intake-1", bundle=3, registry=5, authorities=_CAS, certified_by=_CAS[1])
 _PART: Final = roll.TrustPart(
     what=roll.What.BUNDLE, version=fleet.BUNDLE.version, part=1, parts=1, content=fleet.SIGNED_BUNDLE
 )
@@ -34,8 +36,9 @@ def _rolls() -> Iterator[Case]:
     ) -> Case:
         return Case(f"roll-{name}", about, "roll", data, expect, {"at_least": fleet.NOON} | needs, schema)
 
-    def of(by: str = "receipts", typ: str = "roll", **changes: Any) -> bytes:
-        return sign_plain("roll", but(_ROLL, **changes), by, typ)
+    def of(by: str = "receipts", typ: str = "roll", teller: dict[str, Any] | None = None, **changes: Any) -> bytes:
+        told = {} if teller is None else {"by": teller}
+        return sign_plain("roll", but(_ROLL, **changes) | told, by, typ)
 
     def first(**changes: Any) -> list[dict[str, Any]]:
         """The kiosks, the first one's entry changed."""
@@ -44,6 +47,8 @@ def _rolls() -> Iterator[Case]:
     (right,) = roll.sign(fleet.FLEET, _ROLL.at, _HELD, fleet.SIGNERS["receipts"])
     yield case("right", "Two kiosks, one of them gone with two records missing.", right, statuses=["ok", "ok"])
     yield case("empty", "Of a fleet without kiosks.", of(kiosks=[]), statuses=[])
+    named = of(teller=documents.to_map(_TELLER))
+    yield case("named", "It says which intake tells, what that runs and trusts.", named, statuses=["ok", "ok"])
     yield case("same-time", "Another part, of the time that is in hand.", right, at_least=_ROLL.at)
     yield case("older", "Older than the one in hand.", right, "rolled-back", at_least=_ROLL.at + 1)
     forged = but(fleet.STATUS, health=status.sign_health(fleet.HEALTH, fleet.SIGNERS["station-2"]))
@@ -68,6 +73,12 @@ def _rolls() -> Iterator[Case]:
         ("kiosk-without-status", "An entry without a status.", {"kiosks": first(status=None)}),
     ):
         yield case(name, about, of(**changes), "malformed")
+    yield case(
+        "teller-without-authorities",
+        "An intake that trusts no CA.",
+        of(teller=but(_TELLER, authorities=[])),
+        "malformed",
+    )
     spelt = of(kiosks=first(missing=0))
     yield case("default-spelt-out", "'None missing', spelt out as 0.", spelt, "not-canonical")
     trailing = sign_plain("roll", documents.to_cbor(_ROLL) + b"\0", "receipts")

@@ -13,6 +13,7 @@ from edge_agent.wire import (
     cose,
     documents,
     enrolment,
+    fields,
     keys,
     orders,
     receipts,
@@ -94,7 +95,7 @@ class Shelf:
         self.came = set[bytes]()
 
     def take(self, data: bytes, fleet: Fleet) -> tuple[str, str | None]:
-        if cose.parse_sign1(data, *_TYPES, max_bytes=sealing.MAX_RECORD_BYTES).typ == withdrawal.DESK_TYPE:
+        if cose.parse_sign1(data, *_TYPES, max_bytes=fields.MAX_RECORD_BYTES).typ == withdrawal.DESK_TYPE:
             asked = withdrawal.trust_desk(data, fleet.bundle)
             return self._take_back(asked.kiosk, asked.withdraws), None
         record = records.parse(data)

@@ -8,7 +8,7 @@ import pytest
 
 from central.intake.core import answer, judge, taken_back
 from central.store.port import Fate, Recall, Store
-from central.store.sqlite import open_store
+from central.store.sqlite_writer import open_store
 from edge_agent.errors import ReplayError, UnknownVersionError, WrongSignerError
 from edge_agent.wire import records, sealing, withdrawal
 from edge_agent.wire.receipts import Outcome

@@ -12,6 +12,7 @@ from firmware.virtual import rootfs
 from firmware.virtual.device import BOOT_S, VirtualKiosk
 from firmware.virtual.machine import BROKER
 from tests.support.live import LiveFleet
+from tests.virtual.guest import do
 from tests.virtual.visitor import PACE, Visitor
 
 if TYPE_CHECKING:
@@ -52,19 +53,45 @@ def frozen(live: LiveFleet, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield kiosk
 
 
-@pytest.fixture
-def kiosk(live: LiveFleet, frozen: VirtualKiosk) -> Iterator[VirtualKiosk]:
+def before_a_new_intake(live: LiveFleet, frozen: VirtualKiosk, name: str) -> Iterator[VirtualKiosk]:
     """Go on from where it was frozen, before an intake that has seen nothing: each test repeats the chain's numbers."""
     store = live.fleet.store_file
     for file in store.parent.glob(f"{store.name}*"):
         file.unlink()
     intake = live.intake()
     try:
-        frozen.thaw()
+        frozen.thaw(name)
         yield frozen
     finally:
         frozen.end()
         intake.stop()
+
+
+@pytest.fixture
+def kiosk(live: LiveFleet, frozen: VirtualKiosk) -> Iterator[VirtualKiosk]:
+    """A kiosk at rest."""
+    yield from before_a_new_intake(live, frozen, "at-rest")
+
+
+@pytest.fixture(scope="session")
+def record(frozen: VirtualKiosk) -> str:
+    """The record of a report that was taken while there was no network; it waits where `waiting_kiosk` goes on."""
+    machine = frozen.thaw()
+    machine.qmp.call("set_link", {"name": "card", "up": False})
+    visitor = Visitor(frozen)
+    visitor.agree()
+    record = visitor.send()
+    visitor.leave()
+    do(frozen, "/usr/bin/systemctl", "restart", "homeward-courier.service")  # or it waits minutes before it tries again
+    frozen.freeze("a-report-waits")
+    return record
+
+
+@pytest.fixture
+def waiting_kiosk(live: LiveFleet, frozen: VirtualKiosk, record: str) -> Iterator[VirtualKiosk]:
+    """A kiosk at rest, without a network, whose outbox holds `record`."""
+    assert record
+    yield from before_a_new_intake(live, frozen, "a-report-waits")
 
 
 @pytest.fixture

@@ -40,13 +40,13 @@ def connect(address, family=socket.AF_INET, kind=socket.SOCK_STREAM):
 
 def inside(machine: Machine, unit: str, program: str) -> dict[str, Any]:
     """Run Python in a unit's own sandbox; it fills the dictionary `told`, which is returned."""
-    text = machine.run("/usr/bin/systemctl", "cat", unit).out
+    text = machine.ask("/usr/bin/systemctl", "cat", unit).out
     code = f"{_TRYING}\ntold = {{}}\n{textwrap.dedent(program)}\nprint('TOLD', json.dumps(told))\n"
     unit_text = text + _INSTEAD.format(program=code.encode().hex())
     assert machine.run("/usr/bin/tee", f"/run/systemd/system/{_UNIT}", text=unit_text).status == 0
     machine.run("/usr/bin/systemctl", "daemon-reload")
     ended = machine.run("/usr/bin/systemctl", "start", _UNIT)
-    said = machine.run("/usr/bin/journalctl", "-u", _UNIT, "-o", "cat", "--no-pager").out
+    said = machine.ask("/usr/bin/journalctl", "-u", _UNIT, "-o", "cat", "--no-pager").out
     lines = [line for line in said.splitlines() if line.startswith("TOLD ")]
     assert lines, f"{unit}'s sandbox let the probe say nothing: {ended.errors}\n{said}"
     return json.loads(lines[-1].removeprefix("TOLD "))

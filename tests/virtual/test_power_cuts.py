@@ -1,4 +1,4 @@
-"""The power goes, at twenty random moments of sessions and their uploads.
+"""The power goes, at twenty random moments of sessions and their uploads; after one more the kiosk boots anew.
 
 The card loses a random choice of the sectors that no flush has covered. What it would hold after a cut at some moment
 is written down while the kiosk goes on, so that one session gives as many cuts as one likes; each is then recovered as
@@ -7,15 +7,16 @@ at a boot, and read with the outbox's own code.
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from random import Random  # noqa: TID251 - a seeded one: the same moments each time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.outbox import Limits, Outbox
-from tests.virtual.visitor import SESSION_S, Visitor
+from firmware.virtual.device import BOOT_S
+from tests.virtual.card import recover, waiting
+from tests.virtual.guest import do
+from tests.virtual.visitor import AT_REST, SESSION_S, Visitor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 CUTS = 20
 EVERY = 2  # writes between two cuts, on the average
 SEED = 20_111_125
-ROOMY = Limits(max_bytes=2**31, max_records=20_000, keep_free_bytes=0)
 
 
 class Cuts:
@@ -52,27 +52,16 @@ def ids(kiosk: VirtualKiosk, event: str) -> list[str]:
     return [said["record"] for said in kiosk.said() if said["event"] == event]
 
 
-def recover(image: Path, folder: Path) -> Path:
-    """Do with a card what a boot does; then its file system is clean. Give its shared folder."""
-    subprocess.run(["e2fsck", "-p", str(image)], check=False, capture_output=True)  # plays the journal back
-    checked = subprocess.run(["e2fsck", "-fn", str(image)], check=False, capture_output=True, text=True)
-    assert checked.returncode == 0, checked.stdout
-    folder.mkdir()
-    subprocess.run(["debugfs", "-R", f"rdump /shared {folder}", str(image)], check=True, capture_output=True)
-    return folder / "shared"
-
-
-def waiting(shared: Path) -> list[str]:
-    """The records that wait in an outbox, which must be whole."""
-    outbox = Outbox.open(shared / "outbox.db", ROOMY)
-    try:
-        assert outbox.salvages() == ()
-        found = [entry.record_id for entry in outbox.waiting(1000)]
-        for record_id in found:
-            outbox.read(record_id)
-    finally:
-        outbox.close()
-    return [record_id.hex() for record_id in found]
+def start_with(kiosk: VirtualKiosk, image: Path) -> None:
+    """Give it a card as a cut has left it: the kernel plays the journal back, and both programs come to rest again."""
+    do(kiosk, "/usr/bin/systemctl", "stop", "var-lib-homeward.mount")  # and what needs it
+    kiosk.card.put_back(image)
+    do(kiosk, "/usr/sbin/blockdev", "--flushbufs", "/dev/disk/by-label/homeward")
+    heard = len(kiosk.said())
+    do(kiosk, "/usr/bin/systemctl", "start", "--no-block", "homeward-kiosk.service", "homeward-courier.service")
+    for program in ("kiosk", "courier"):
+        kiosk.wait_for("ready", program=program, timeout=BOOT_S, after=heard)
+    kiosk.until(lambda: kiosk.lights() == AT_REST, "the lights of a kiosk at rest", SESSION_S)
 
 
 @pytest.mark.red_line(14)
@@ -90,8 +79,21 @@ def test_at_twenty_moments_of_sessions_and_uploads_no_report_is_gone_or_doubled(
         kiosk.card.at_write = None
     stored = [record_id.hex() for record_id, _ in live.stored()]
     assert len(stored) == len(set(stored))
+    for image, _, _ in cuts.made:
+        start_with(kiosk, image)
     for number, (image, sealed, receipted) in enumerate(cuts.made):
         left = waiting(recover(image, tmp_path / f"card-{number}"))
         assert len(left) == len(set(left))
         assert set(sealed) <= set(left) | set(stored)
         assert set(receipted) <= set(stored)
+
+
+@pytest.mark.red_line(14)
+def test_a_kiosk_that_loses_its_power_in_mid_session_boots_to_rest_and_what_waited_arrives_once(
+    live, waiting_kiosk, record
+):
+    Visitor(waiting_kiosk).agree()
+    waiting_kiosk.cut_power(Random(SEED))
+    waiting_kiosk.boot_to_rest()
+    waiting_kiosk.wait_for("receipted", record=record, timeout=BOOT_S)
+    assert [record_id.hex() for record_id, _ in live.stored()] == [record]

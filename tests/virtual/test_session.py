@@ -10,9 +10,7 @@ from PIL import Image
 
 from central.store.sqlite import open_reader
 from edge_agent.wire import report, sealing
-from tests.virtual.visitor import A_CHILD_WITH_STAFF, FIRST, SESSION_S, YES
-
-AT_REST = (True, True, False)
+from tests.virtual.visitor import A_CHILD_WITH_STAFF, AT_REST, FIRST, SESSION_S, YES
 
 
 def opened(live, record_id: str):

@@ -2,32 +2,33 @@
 // page came from, and neither stays: a picture is drawn and let go, a scene is replaced by the next.
 
 const AGAIN_MS = 500; // after a loss, until the kiosk is asked again
+const MORE = 1.4; // how much larger than planned the choices become where there is room
+const CHINESE = new Intl.Segmenter("zh", { granularity: "word" });
+const BROAD = /[\p{Script=Han}\u3000-\u303f\uff00-\uff60]/u;
 const SVG = "http://www.w3.org/2000/svg";
 const at = (id) => document.getElementById(id);
 const html = document.documentElement;
 const main = document.querySelector("main");
+const footer = document.querySelector("footer");
 const canvas = document.querySelector("canvas");
 const overlay = document.querySelector("#picture > svg");
 const ring = document.querySelector("#button .ring");
 let view = null;
 let seat = null;
+let holds = []; // what a hold does, for each choice: made with the scene, so that a press finds it ready
+let lit = 0; // the place of the choice that is lit
 let held = null; // the picture that is there, or waits for its scene
 
 // -- What is shown -----------------------------------------------------------------------------------------------------
 
-function show(next) {
-  if (view !== null && !html.classList.contains("lost") && same(view, next)) {
-    view = next;
-    light();
-    return;
-  }
+function show(next, place) {
   const entered = view === null || view.stage !== next.stage || view.said[0].large.words !== next.said[0].large.words;
   view = next;
   html.lang = view.lang;
   html.dir = view.dir;
   html.dataset.stage = view.stage;
   html.dataset.options = view.points.length ? "points" : view.options.length > 4 && view.said.length === 1 && !view.picture ? "long" : "";
-  html.className = `${view.dark ? "dark" : ""} ${view.window && `lantern ${view.window}-lantern`}`;
+  html.className = `${view.dark ? "dark" : ""} ${view.options.length ? "" : "any-gesture"} ${view.window && `lantern ${view.window}-lantern`}`;
   way();
   at("camera").className = `${view.seeing ? "seeing" : ""} ${view.camera.length > 1 ? "three" : ""}`;
   sign(at("camera"), view.seeing ? "open" : "shut");
@@ -37,8 +38,9 @@ function show(next) {
   options();
   beside();
   aside();
-  foot(at("press"), view.press);
-  light();
+  foot(at("press"), lines(view.press));
+  holds = view.options.map((option) => lines(option.hold));
+  light(place);
   document.title = view.said[0].large.words;
   if (entered) {
     main.classList.remove("enter");
@@ -49,18 +51,12 @@ function show(next) {
 }
 
 // A press only moves the light: nothing else is touched then, and nothing changes its size.
-const LIGHT = new Set(["lit", "hold", "oval", "outlined"]);
-
-function same(one, other) {
-  return Object.keys(one).every((key) => LIGHT.has(key) || JSON.stringify(one[key]) === JSON.stringify(other[key]));
-}
-
-function light() {
-  [...at("options").children].forEach((item, place) => {
-    item.ariaCurrent = place === view.lit ? "true" : null;
-  });
-  foot(at("hold"), view.hold);
-  outline();
+function light(place) {
+  lit = place;
+  at("options").querySelector("[aria-current]")?.removeAttribute("aria-current");
+  at("options").children[place]?.setAttribute("aria-current", "true");
+  foot(at("hold"), holds[place] ?? []);
+  if (view.picture || overlay.hasChildNodes()) outline(view.options[place]);
 }
 
 function way() {
@@ -124,7 +120,7 @@ function beside() {
   code(view.code, view.code_squares, view.code_label.words);
 }
 
-function outline() {
+function outline(chosen) {
   const marks = [];
   const numbers = [];
   const around = ([x, y, w, h], kind) => {
@@ -135,10 +131,11 @@ function outline() {
     ellipse.setAttribute("class", kind);
     return ellipse;
   };
-  if (view.oval) marks.push(around(view.oval, "under"), around(view.oval, view.picture === "faces" ? "lit" : "guide"));
+  const guides = view.picture === "mirror";
+  if (view.oval && (guides || chosen.sign === "oval")) marks.push(around(view.oval, "under"), around(view.oval, guides ? "guide" : "lit"));
   view.outlines.forEach((face, index) => {
-    marks.push(around(face, "under"), around(face, index === view.outlined ? "lit" : ""));
-    const number = made("span", String(index + 1), index === view.outlined ? "lit" : "");
+    marks.push(around(face, "under"), around(face, index === chosen?.outlined ? "lit" : ""));
+    const number = made("span", String(index + 1), index === chosen?.outlined ? "lit" : "");
     number.style.left = `${(1 - face[0] - face[2] / 2) * 100}%`; // the picture is mirrored, its numbers are not
     number.style.top = `${Math.min(0.94, face[1] + face[3] * 1.26) * 100}%`;
     numbers.push(number);
@@ -160,14 +157,14 @@ function aside() {
   sign(at("aside"), view.aside_sign);
   at("aside").classList.toggle("said", view.aside.length > 0);
   at("aside").classList.toggle("three", view.aside.length > 1);
-  at("aside").classList.toggle("row", view.aside.length > 1 || (view.aside[0]?.words.length ?? 0) > 40);
+  at("aside").classList.toggle("row", view.aside.length > 1 || (view.aside.length === 1 && long(view.aside[0].words) > 40));
   words(at("aside").lastElementChild, view.aside);
 }
 
 function foot(paragraph, said) {
   paragraph.style.visibility = said.length ? "" : "hidden";
   paragraph.classList.toggle("three", said.length > 1);
-  words(paragraph.lastElementChild, said);
+  paragraph.lastElementChild.replaceChildren(...said);
 }
 
 function fill(part) {
@@ -175,22 +172,55 @@ function fill(part) {
   ring.classList.toggle("empty", part === 0);
 }
 
-// Make the type smaller until all of it has its place. What fits stays large.
+// One statement of two lines: its type becomes smaller until it has no more of them. Then what stands
+// over the words on a standing display; then all type, until all of it has its place. What fits stays large, and where there is room, what can
+// be chosen is larger still. The footer fits the longest thing that a hold does here, so that no press changes its type.
 function fit() {
-  const size = (value) => html.style.setProperty("--fit", value);
+  const line = at("large").firstElementChild;
+  const upright = matchMedia("(orientation: portrait)").matches;
+  const short = () => at("large").children.length !== 1 || line.offsetHeight < ((upright ? 4 : 2) + 0.5) * parseFloat(getComputedStyle(line).lineHeight);
   const fits = () => at("fitted").scrollHeight <= at("text").clientHeight && at("fitted").scrollWidth <= at("text").clientWidth;
-  size(1);
-  if (!fits()) {
-    let [small, large] = [0.3, 1];
-    for (let step = 0; step < 7; step += 1) {
-      const middle = (small + large) / 2;
-      size(middle);
-      if (fits()) small = middle;
-      else large = middle;
-    }
-    size(small);
-  }
+  ["--fit", "--more", "--window"].forEach((what) => size(what, 1));
+  shrink("--statement", 0.6, 1, short);
+  if (upright) shrink("--window", view?.window ? 0.5 : 0.8, 1, fits);
+  shrink("--fit", 0.3, 1, fits);
+  shrink("--more", 1, MORE, fits);
+  foot(at("hold"), holds.reduce((most, said) => (long(told(said)) > long(told(most)) ? said : most), []));
+  shrink("--foot", 0.6, 1, () => ["press", "hold"].every((id) => at(id).offsetHeight <= room(footer) && at(id).scrollWidth <= at(id).clientWidth));
+  foot(at("hold"), holds[lit] ?? []);
   html.dataset.fitted = `${innerWidth}x${innerHeight}`;
+}
+
+function size(what, value) {
+  html.style.setProperty(what, value);
+}
+
+// The largest of the sizes from `least` to `most` at which something holds.
+function shrink(what, least, most, holds) {
+  size(what, most);
+  if (holds()) return;
+  let [small, large] = [least, most];
+  for (let step = 0; step < 7; step += 1) {
+    const middle = (small + large) / 2;
+    size(what, middle);
+    if (holds()) small = middle;
+    else large = middle;
+  }
+  size(what, small);
+}
+
+function room(element) {
+  const style = getComputedStyle(element);
+  return element.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+}
+
+function told(said) {
+  return said.map((part) => part.textContent).join("");
+}
+
+// How much room words take in a line: a letter as broad as it is high takes two places.
+function long(words) {
+  return [...words].reduce((sum, letter) => sum + (BROAD.test(letter) ? 2 : 1), 0);
 }
 
 // -- Helpers -----------------------------------------------------------------------------------------------------------
@@ -202,18 +232,44 @@ function made(name, text, kind = "") {
   return element;
 }
 
-// Numbers and codes run from left to right in every language.
-const FIGURES = /([0-9A-Z]{3}(?:-[0-9A-Z]{3})+|\+?\d[\d ()-]*\d)/;
+// Numbers, codes and names in Latin letters run from left to right in every language, and stay whole where they can; no
+// line begins with the stop after them. Chinese, which has no spaces, breaks between its words and not within.
+const FIGURES = "[0-9A-Z]{3}(?:-[0-9A-Z]{3})+|\\+?\\d[\\d ()-]*\\d";
+const LATIN = new RegExp(`(${FIGURES})`);
+const OTHER = new RegExp(`(${FIGURES}|[A-Za-z](?:[\\w'&-]|[ .](?=\\w))*)`);
+const OTHERS = /[\p{Script=Arabic}\p{Script=Han}]/u;
+const HAN = /\p{Script=Han}/u;
+const WHOLE = 24; // letters: a longer name breaks where a line ends, as other words do
+const STOPS = /^[.,:;!?\u060c\u061b\u061f\u3001\u3002\uff01\uff0c\uff1a\uff1b\uff1f]+/;
 
 function written(element, text) {
-  const parts = text.split(FIGURES).map((part, place) => {
-    if (place % 2 === 0) return part;
+  const parts = text.split(OTHERS.test(text) ? OTHER : LATIN);
+  parts.forEach((part, place) => {
+    if (place % 2 === 0) {
+      element.append(...broken(part));
+      return;
+    }
     const figures = made("bdi", part);
     figures.dir = "ltr";
-    return figures;
+    if (part.length > WHOLE) {
+      figures.className = "flowing";
+      element.append(document.createElement("wbr"), figures);
+      return;
+    }
+    const stops = parts[place + 1].match(STOPS)?.[0] ?? "";
+    parts[place + 1] = parts[place + 1].slice(stops.length);
+    const together = made("span", "", "together");
+    together.append(figures, stops);
+    element.append(stops ? together : figures);
   });
-  element.append(...parts);
   return element;
+}
+
+// Where a line may break: in Chinese before each word, elsewhere where there is a space.
+function broken(text) {
+  if (!HAN.test(text)) return [text];
+  const parts = [...CHINESE.segment(text)].map(({ segment, isWordLike }) => (isWordLike ? [document.createElement("wbr"), segment] : [segment]));
+  return parts.flat();
 }
 
 function spoken(name, said) {
@@ -224,9 +280,12 @@ function spoken(name, said) {
 }
 
 // One after the other, in whatever languages; the dots between them belong to none.
+function lines(list) {
+  return list.flatMap((said, place) => [...(place ? [made("i", "·")] : []), spoken("span", said)]);
+}
+
 function words(element, list) {
-  const lines = list.flatMap((said, place) => [...(place ? [made("i", "·")] : []), spoken("span", said)]);
-  element.replaceChildren(...lines);
+  element.replaceChildren(...lines(list));
 }
 
 // Lines break between sentences first.
@@ -261,7 +320,11 @@ function listen() {
     seat = event.data;
     watch(seat);
   });
-  scenes.addEventListener("scene", (event) => show(JSON.parse(event.data)));
+  scenes.addEventListener("scene", (event) => {
+    const [scene, place] = event.data.split("\n");
+    show(JSON.parse(scene), Number(place));
+  });
+  scenes.addEventListener("lit", (event) => light(Number(event.data)));
   scenes.addEventListener("ring", (event) => fill(Number(event.data)));
   scenes.onerror = () => {
     scenes.close();
@@ -313,10 +376,12 @@ function lose() {
   seat = null;
   forget();
   fill(0);
+  holds = [];
   html.className = "dark lost";
   html.dataset.stage = "lost";
   const lines = view === null ? [] : view.lost;
   sign(document.querySelector("h1"), "");
+  main.classList.remove("beside");
   at("large").replaceChildren(...lines.map((line) => spoken("span", line)));
   ["before", "small", "points", "options"].forEach((id) => at(id).replaceChildren());
   code("", [], "");

@@ -1,8 +1,7 @@
 """The words of each language, by stdlib's gettext. English stands in `words`, every other language in a folder here.
 
-`CODE/LC_MESSAGES/homeward.po` is what people translate, the `.mo` beside it what a kiosk reads. Each message's context
-is its key, its id the English words. `python -m edge_agent.session.languages` (`make words`) takes up what has changed
-in English, compiles, and names what is missing.
+Each message's context is its key, its id the English words. `python -m edge_agent.session.languages` (`make words`)
+takes up what has changed in English, compiles, and names what is missing.
 """
 
 from __future__ import annotations
@@ -11,14 +10,15 @@ import gettext
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
+from edge_agent import catalogues
+from edge_agent.catalogues import SOURCE
 from edge_agent.session.words import ENGLISH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from importlib.resources.abc import Traversable
 
-SOURCE: Final = "en"
-_DOMAIN: Final = "homeward"
+DOMAIN: Final = "homeward"
 
 
 class _NoWords(gettext.NullTranslations):
@@ -30,22 +30,17 @@ class _NoWords(gettext.NullTranslations):
 
 def codes() -> tuple[str, ...]:
     """Give the codes (BCP 47) of all languages that there are words for."""
-    return tuple(sorted({SOURCE, *(folder.name for folder in _folder().iterdir() if _mo(folder).is_file())}))
+    return catalogues.codes(_folder(), DOMAIN)
 
 
 def words(code: str) -> Mapping[str, str]:
     """Give all words of a language by key; empty where nobody has translated one yet."""
     if code == SOURCE:
         return ENGLISH
-    with _mo(_folder() / code).open("rb") as file:
-        translations = gettext.GNUTranslations(file)
+    translations = catalogues.translations(_folder(), DOMAIN, code)
     translations.add_fallback(_NoWords())
     return {key: translations.pgettext(key, english) for key, english in ENGLISH.items()}
 
 
 def _folder() -> Traversable:
     return resources.files(__name__)
-
-
-def _mo(language: Traversable) -> Traversable:
-    return language / "LC_MESSAGES" / f"{_DOMAIN}.mo"

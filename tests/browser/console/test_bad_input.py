@@ -124,6 +124,19 @@ def test_a_disk_that_takes_no_more_is_said_and_no_kiosk_is_added(staff, page):
     assert staff.state() == before
 
 
+def test_a_kiosk_is_added_with_the_parts_that_were_chosen_and_a_slip_loses_none(staff, adding):
+    fill_in(adding, passphrase="not at all the right one")
+    adding.choose("It has a screen, and does not speak")
+    adding.press("button", "Add the kiosk")
+    assert "does not open the office keys" in refusal(adding)
+    adding.type("The office's passphrase", OFFICE)
+    adding.press("button", "Add the kiosk")
+    adding.press("link", "To new-1")
+    adding.page.get_by_text("It has a screen, and does not speak").wait_for()
+    (plan,) = [kiosk.plan for kiosk in staff.state().kiosks if kiosk.plan.id == "new-1"]
+    assert (plan.screen, plan.voice) == (True, False)
+
+
 def test_a_folder_that_is_taken_is_never_written_over(staff, adding):
     taken = staff.folder / "taken"
     taken.mkdir()

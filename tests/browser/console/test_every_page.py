@@ -9,31 +9,10 @@ from provisioning.console.app import build
 from provisioning.console.call import Console
 from provisioning.console.door import Door
 from provisioning.console.downloads import Downloads
-from tests.support.browser import assert_all_can_use, judge, picture
+from tests.support.browser import assert_all_can_use
 from tests.support.console import RunningConsole
+from tests.support.console_pages import NARROW, PAGES, WIDE, assert_can_be_used
 
-PAGES = {
-    "/": ["/", "/?q=nothing-like-that", "/?state=revoked"],
-    "/add": ["/add"],
-    "/kiosks/{kiosk}": ["/kiosks/waiting-1", "/kiosks/working-1", "/kiosks/gone-1", "/kiosks/nobody"],
-    "/kiosks/{kiosk}/card": ["/kiosks/waiting-1/card"],
-    "/kiosks/{kiosk}/certify": ["/kiosks/waiting-1/certify"],
-    "/kiosks/{kiosk}/revoke": ["/kiosks/working-1/revoke", "/kiosks/gone-1/revoke"],
-    "/kiosks/{kiosk}/replace": ["/kiosks/gone-1/replace"],
-    "/order": ["/order", "/order?kiosk=working-1", "/order?kiosk=working-1&look=yes&mode=pause", "/order?look=yes"],
-    "/enrol": ["/enrol"],
-    "/recipients": ["/recipients"],
-    "/recipients/add": ["/recipients/add"],
-    "/recipients/sign": ["/recipients/sign?change=renew"],
-    "/paper/restore": ["/paper/restore"],
-    "/servers": ["/servers"],
-    "/servers/mosquitto": ["/servers/mosquitto"],
-    "/servers/rabbitmq": ["/servers/rabbitmq"],
-    "/servers/intake": ["/servers/intake"],
-    "/servers/check": ["/servers/check"],
-    "/log": ["/log", "/log?noted=0000"],
-    "/no-such-page": ["/no-such-page"],
-}
 MET_ELSEWHERE = {  # by the tests that play the hour, enrolment and the broker's check
     "/begin",
     "/begin/broker",
@@ -46,7 +25,7 @@ MET_ELSEWHERE = {  # by the tests that play the hour, enrolment and the broker's
     "/enter/{link}",
     "/leave",
 }
-NO_PAGES = {"/download/{token}", "/paper/sheet/{number:int}", "/kiosks/{kiosk}/label"}
+NO_PAGES = {"/language/{code}", "/download/{token}", "/paper/sheet/{number:int}", "/kiosks/{kiosk}/label"}
 
 
 def test_no_page_is_forgotten():
@@ -56,24 +35,14 @@ def test_no_page_is_forgotten():
     assert routes == (PAGES.keys() - {"/no-such-page"}) | MET_ELSEWHERE | NO_PAGES
 
 
-WIDE, NARROW = 1280, 360
-
-
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_every_page_can_be_used_by_everybody(kiosks, page, width):
-    page.set_viewport_size({"width": width, "height": 800})
     with RunningConsole(kiosks.fleet) as console:
         console.enter(page)
         for address in (each for addresses in PAGES.values() for each in addresses):
             page.goto(console.origin + address)
             assert page.locator("h1").count() == 1, address
-            found = judge(page)
-            if width < WIDE:  # cells that are scrolled out of sight can't be judged, only seen to break something
-                found = [each for each in found if each.startswith("breaks")]
-            assert not found, (address, found)
-            across = page.evaluate("document.documentElement.scrollWidth")
-            assert across <= width, f"{address} is {across} px wide"
-            picture(page, f"console/{width}{address.replace('/', '-').replace('?', '-')}")
+            assert_can_be_used(page, address, width, str(width))
 
 
 def test_a_fleet_without_kiosks_says_what_comes_next(console, inside):

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 KIOSK = "working-1"
+ACTS = {
+    f"/kiosks/{KIOSK}/revoke": {"name": KIOSK, "passphrase": OFFICE},
+    "/rotation/ca": {"step": "1", "passphrase": OFFICE},
+}
 
 
 @contextlib.contextmanager
@@ -101,26 +105,33 @@ def post_from(window, address, fields):
     window.wait_for_url(address)
 
 
-def test_a_form_on_another_site_can_not_act_even_with_the_right_passphrase(staff, console, elsewhere):
+@pytest.mark.parametrize("act", ACTS)
+def test_a_form_on_another_site_can_not_act_even_with_the_right_passphrase(staff, console, elsewhere, act):
     before = staff.state()
-    post_from(elsewhere, f"{console.origin}/kiosks/{KIOSK}/revoke", {"name": KIOSK, "passphrase": OFFICE})
+    post_from(elsewhere, console.origin + act, ACTS[act])
     assert "another page tried to act here" in elsewhere.inner_text("h1").lower()
     assert staff.state() == before
 
 
-def test_the_same_form_on_the_consoles_own_page_would_have_acted(staff, console, inside):
-    inside.goto(f"{console.origin}/kiosks/{KIOSK}/revoke")
-    token = inside.locator("main input[name=form-token]").get_attribute("value")
-    post_from_here = {"name": KIOSK, "passphrase": OFFICE, "form-token": token}
-    with contextlib.suppress(Exception):  # it goes on to the page that says what was done
-        post_from(inside, f"{console.origin}/kiosks/{KIOSK}/revoke", post_from_here)
-    inside.wait_for_url("**/done/*")
-    assert staff.state().kiosk(KIOSK).revoked_at is not None
-
-
-def test_a_form_of_our_own_origin_without_our_token_can_not_act(staff, console, inside):
+@pytest.mark.parametrize("act", ACTS)
+def test_the_same_form_on_the_consoles_own_page_would_have_acted(staff, console, inside, act):
     before = staff.state()
-    post_from(inside, f"{console.origin}/kiosks/{KIOSK}/revoke", {"name": KIOSK, "passphrase": OFFICE})
+    inside.goto(console.origin + act)
+    token = inside.locator("main input[name=form-token]").get_attribute("value")
+    with contextlib.suppress(Exception):  # it goes on to the page that says what was done
+        post_from(inside, console.origin + act, {**ACTS[act], "form-token": token})
+    inside.wait_for_url("**/done/*")
+    after = staff.state()
+    if act == "/rotation/ca":
+        assert len(after.authorities) == len(before.authorities) + 1
+    else:
+        assert after.kiosk(KIOSK).revoked_at is not None
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_form_of_our_own_origin_without_our_token_can_not_act(staff, console, inside, act):
+    before = staff.state()
+    post_from(inside, console.origin + act, ACTS[act])
     assert "not one of the console's" in inside.inner_text("h1")
     assert staff.state() == before
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tests.support.hands import Hands
 
 
+WIFI = "passphrase-of-the-station"
+
+
 @pytest.fixture
 def staff(tmp_path) -> Staff:
     """A staff computer without a fleet."""
@@ -87,6 +90,8 @@ def add(hands: Hands, name: str) -> None:
     hands.type("Time zone", "Asia/Urumqi")
     hands.type("Languages", "ug, zh, en")
     hands.choose("Wi-Fi")
+    hands.type("The Wi-Fi's name", "Station")
+    hands.type("The Wi-Fi's passphrase", WIFI)
     hands.type("The office's passphrase", OFFICE)
     hands.press("button", "Add the kiosk")
 
@@ -106,6 +111,8 @@ def test_from_nothing_to_a_kiosk_in_service_and_out_of_it(hands, staff, tmp_path
         hands.press("link", "Fetch the card's files (urumqi-station-1-card.zip)")
     with zipfile.ZipFile(fetched.value.path()) as card:
         assert "courier/first-boot.toml" in card.namelist()
+        assert WIFI.encode() in card.read("wifi.nmconnection")
+    assert WIFI not in hands.page.content()
     assert staff.state().kiosk("urumqi-station-1").plan.site.area == "ئۈرۈمچى"
 
     hands.press("link", "To urumqi-station-1")

@@ -51,7 +51,7 @@ def test_without_a_browser_nobody_is_asked_anything(stand: Stand, page: Page):
     page.goto(stand.url)
     stand.wait_for(page, "cannot")
     for language in WORDS:
-        assert_says(page, language, "scene.cannot")
+        assert_says(page, language, "scene.cannot_screen")
     assert page.get_attribute("html", "class").split() == ["lantern", "dark-lantern"]
     assert_all_can_use(page)
     picture(page, "screen/all-1280x800-15-cannot")
@@ -68,7 +68,7 @@ def test_a_page_that_is_closed_ends_the_session_and_says_so_when_it_is_back(stan
     again.goto(stand.url)
     stand.wait_for(again, "cannot")
     assert again.get_attribute("html", "lang") == "zh"
-    assert_says(again, "zh", "scene.cannot")
+    assert_says(again, "zh", "scene.cannot_screen")
     assert again.get_attribute("#camera use", "href") == "#s-shut"
     stand.choose(again, "finish", "rest")
     again.wait_for_function("() => document.querySelector('#large').textContent.includes('Press the button')")
@@ -121,7 +121,7 @@ def test_a_browser_that_dies_or_hangs_ends_the_session_with_nothing_kept(stand, 
             stand.kiosk.wait_for("stage", stage="cannot", timeout=PATIENCE_S)
             page.goto(stand.url)
             stand.wait_for(page, "cannot")
-            assert_says(page, "en", "scene.cannot")
+            assert_says(page, "en", "scene.cannot_screen")
             assert not page.is_visible("#picture")
             stand.choose(page, "finish", "rest")
             assert left(stand) == 0

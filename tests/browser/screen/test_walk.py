@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import signal
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -10,7 +13,9 @@ import pytest
 import segno
 from PIL import Image
 
-from edge_agent.session import notice
+from edge_agent.session import languages, notice
+from edge_agent.wire import orders
+from tests.browser.screen.fitting import SIZES, assert_fits, resize
 from tests.support import browser, photographs
 
 if TYPE_CHECKING:
@@ -20,25 +25,7 @@ if TYPE_CHECKING:
 
 FACTS = notice.Facts(ngo="A demonstration NGO", telephone="+00 000 0000", days=180)
 NATIVE = {"zh": "中文", "ug": "ئۇيغۇرچە", "en": "English"}
-SIZES = [(800, 480), (1280, 800), (1920, 1080), (480, 800), (1080, 1920)]
-SMALLEST = 1 / 42  # of the display's shorter side: three languages' camera line, on the smallest display 12 px
-STAYS_INSIDE = """() => [...document.querySelectorAll("header *, main *, footer *")].filter((element) => {
-    const place = element.getBoundingClientRect();
-    return place.width && getComputedStyle(element).visibility === "visible" && !element.closest("#picture")
-        && (place.left < -1 || place.top < -1 || place.right > innerWidth + 1 || place.bottom > innerHeight + 1);
-}).map((element) => element.outerHTML.slice(0, 80))"""
-OVERLAPS = """() => {
-    const parts = ["#way", "#camera", "#fitted", "#beside > :not([hidden])", "#aside.said", "footer > *"];
-    const places = parts.flatMap((part) => [...document.querySelectorAll(part)]
-        .map((element) => [part, element.getBoundingClientRect()]))
-        .filter(([, place]) => place.width && place.height);
-    return places.flatMap(([one, a], i) => places.slice(i + 1).filter(([, b]) =>
-        a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)
-        .map(([other]) => `${one} lies over ${other}`));
-}"""
-TYPE = """() => Math.min(...[...document.querySelectorAll("header span, main span, main p, main li, footer span")]
-    .filter((element) => element.textContent.trim() && !element.children.length && element.getClientRects().length)
-    .map((element) => parseFloat(getComputedStyle(element).fontSize)))"""
+NOTICE = 1 / 29  # of the height of the smallest display, 17 px: about the law's line of help
 
 
 class Walk:
@@ -53,14 +40,10 @@ class Walk:
         """Hold a scene to the words of these keys, in this order, and to all that every scene must keep."""
         page = self.page
         for width, height in SIZES:
-            self.resize(width, height)
-            where = f"{self.language} {name} at {width}x{height}"
-            assert page.evaluate(STAYS_INSIDE) == [], where
-            assert page.evaluate(OVERLAPS) == [], where
-            assert page.evaluate("() => document.documentElement.scrollHeight <= innerHeight"), where
-            assert page.evaluate(TYPE) >= SMALLEST * min(width, height), where
+            resize(page, width, height)
+            assert_fits(page, f"{self.language} {name}", width, height)
             browser.picture(page, f"screen/{self.language}-{width}x{height}-{name}")
-        self.resize(1280, 800)
+        resize(self.page, 1280, 800)
         browser.assert_all_can_use(page)
         seen = flat(page.inner_text("body"))
         at = 0
@@ -72,11 +55,12 @@ class Walk:
             assert page.get_attribute("html", "lang") == self.language
             assert page.get_attribute("html", "dir") == self.words.direction
 
-    def resize(self, width: int, height: int) -> None:
-        """Change the display, and wait until the page has taken it up."""
-        self.page.set_viewport_size({"width": width, "height": height})
-        size = f"{width}x{height}"
-        self.page.wait_for_function("size => document.documentElement.dataset.fitted === size", arg=size)
+    def assert_notice_is_large(self) -> None:
+        """Hold the notice on the smallest display to a type that can be read from an arm's length."""
+        resize(self.page, *SIZES[0])
+        size = self.page.evaluate("() => parseFloat(getComputedStyle(document.querySelector('#points span')).fontSize)")
+        assert size >= NOTICE * SIZES[0][1], f"the notice in {self.language} has a type of {size} px"
+        resize(self.page, 1280, 800)
 
     def outlook(self) -> tuple[str, bool, str]:
         """The way's label, whether the shutter is drawn open, and what the camera's words are."""
@@ -112,6 +96,7 @@ def test_a_grown_up_walks_through_every_scene_in_their_language(stand: Stand, pa
     walk.look(
         "04-tracing", "question.tracing.subject", *(f"notice.{sentence}" for sentence in notice.NOTICE), "choice.no"
     )
+    walk.assert_notice_is_large()
     assert page.inner_text("#hold span") == walk.words.text("help.hold", choice=walk.words.text("choice.no"))
     stand.choose(page, "yes", "consent")
     walk.look("05-partners", "question.partners.subject", "choice.no", "choice.yes", "choice.again", "choice.stop")
@@ -153,6 +138,23 @@ def seen_squares(page: Page) -> list[list[bool]]:
     return dark[4:-4, 4:-4].tolist()
 
 
+@pytest.mark.parametrize("language", NATIVE)
+def test_while_it_is_being_locked_the_person_sees_what_happens(stand: Stand, page: Page, language: str):
+    walk = Walk(page, language)
+    page.emulate_media(reduced_motion="reduce")
+    stand.arrive(page)
+    stand.come_to(page, "review", language=NATIVE[language])
+    with (stand.here / "shared" / "outbox.lock").open("rb") as busy:
+        fcntl.flock(busy, fcntl.LOCK_EX)  # as the courier holds it, for once long enough to look
+        stand.choose(page, "send", "sealing")
+        os.kill(stand.kiosk.pid, signal.SIGSTOP)
+        walk.look("17-sealing", "scene.sealing", "choice.again", "choice.stop")
+        assert walk.outlook()[1:] == (False, walk.words.text("screen.camera_off"))
+        assert page.locator("#picture").is_hidden()
+        os.kill(stand.kiosk.pid, signal.SIGCONT)
+    stand.wait_for(page, "done")
+
+
 @pytest.mark.red_line(1)
 @pytest.mark.parametrize("language", ["ug"])
 def test_what_was_sent_is_taken_back_on_the_same_screen(stand: Stand, page: Page, language: str):
@@ -181,6 +183,7 @@ def test_a_child_and_the_grown_up_beside_read_the_whole_notice_each(stands, tmp_
         *(f"notice.{sentence}" for sentence in notice.NOTICE),
         "choice.no",
     )
+    walk.assert_notice_is_large()
     for there in ("permission", "permission", "framing"):
         stand.choose(page, "yes", there)
     page.wait_for_selector("#aside.said")
@@ -193,6 +196,34 @@ def test_a_child_and_the_grown_up_beside_read_the_whole_notice_each(stands, tmp_
     stand.choose(page, "oval", "review")
     stand.choose(page, "stop", "nothing_kept")
     walk.look("12-nothing-kept", "nothing_kept.stopped", "choice.again", "choice.finish")
+
+
+def longest(language: str) -> orders.OrderedNotice:
+    """Other words for the notice, as many as a kiosk takes; they go on with their own beginning."""
+    words = {sentence: languages.words(language)[f"notice.{sentence}"] for sentence in notice.NOTICE}
+    plain = {name: text.replace("{", "").replace("}", "") for name, text in words.items()}
+    more = {name: f"{text} {plain[name][: len(text) // 4 - 1]}".strip() for name, text in words.items()}
+    return orders.OrderedNotice(id="coast-2", words={language: orders.NoticeWords(**more)})
+
+
+@pytest.mark.red_line(12)
+@pytest.mark.parametrize("language", NATIVE)
+def test_a_notice_of_other_words_is_read_whole_where_it_is_as_long_as_it_may_be(stands, tmp_path, page, language):
+    stand = stands(photographs.people(tmp_path / "two.png"))
+    ordered = longest(language)
+    stand.order(version=1, notice=ordered)
+    walk = Walk(page, language)
+    walk.words = notice.load(language, FACTS, ordered)
+    page.emulate_media(reduced_motion="reduce")
+    stand.arrive(page)
+    stand.come_to(page, "permission", language=NATIVE[language], who="child_with_guardian")
+    walk.look(
+        "16-other-words",
+        "scene.permission",
+        "question.tracing.adult",
+        *(f"notice.{sentence}" for sentence in notice.NOTICE),
+        "choice.no",
+    )
 
 
 @pytest.mark.red_line(2)
@@ -232,7 +263,7 @@ def test_whoever_asked_for_less_motion_sees_none(stand: Stand, page: Page):
 
 @pytest.mark.red_line(13)
 def test_silence_is_answered_by_a_warning_that_fills_the_scene(stands, alone, page):
-    stand = stands(alone, pace="hold_s = 0.4\nsilence_s = 1\nwarning_s = 60")
+    stand = stands(alone, pace="hold_s = 0.4\nsilence_s = 3\nwarning_s = 60")
     stand.arrive(page)
     stand.wake(page)
     page.wait_for_function("() => document.querySelector('#large').textContent.includes('Are you still there?')")

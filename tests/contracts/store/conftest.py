@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from central.store import postgres, postgres_keeper, postgres_writer, sqlite
+from central.store import postgres, postgres_keeper, postgres_writer, sqlite, sqlite_writer
 from tests.support.postgres import DESK, INTAKE, Postgres
 from tests.support.s3 import Storage
 
@@ -33,9 +33,9 @@ class Place:
 def in_sqlite(request) -> Place:
     path = request.getfixturevalue("tmp_path") / "store"
     return Place(
-        store=lambda: sqlite.open_store(path),
+        store=lambda: sqlite_writer.open_store(path),
         reader=lambda: sqlite.open_reader(path),
-        keeper=lambda: sqlite.open_store(path),
+        keeper=lambda: sqlite_writer.open_store(path),
         nothing=lambda: sqlite.open_reader(path),
     )
 

@@ -6,7 +6,8 @@ import hashlib
 import secrets
 
 from central.store.port import Recall, Refusal, Sealed
-from edge_agent.wire.sealing import FIRST_IN_CHAIN, Claims
+from edge_agent.wire.fields import FIRST_IN_CHAIN
+from edge_agent.wire.sealing import Claims
 from edge_agent.wire.withdrawal import DeskWithdrawal, Withdrawal, Withdrawn
 
 AT = 1_760_000_000

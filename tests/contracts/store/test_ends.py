@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from central.store.port import Erasure, Fate, Kept, Link, Tombstone
+from edge_agent.wire.fields import FIRST_IN_CHAIN
 from edge_agent.wire.receipts import EXPIRED, WITHDRAWN
-from edge_agent.wire.sealing import FIRST_IN_CHAIN
 from tests.contracts.store.entries import AT, DAY, END, EPOCH, commit, recall, refusal, sealed, withdrawal
+from tests.unit.central.world import Fleet
 
 pytestmark = pytest.mark.red_line(11)
 
@@ -164,6 +167,89 @@ def test_what_was_taken_back_comes_into_no_quarantine_either_by_whatever_topic(s
     assert reasons(store) == []
 
 
+def test_what_was_taken_back_and_finds_its_place_taken_when_it_comes_is_not_kept_either(store):
+    never_came = sealed("k1", seq=1)
+    assert commit(store, withdrawal(never_came)) == [Fate.NOT_HELD]
+    commit(store, sealed("k1", seq=1), sealed("k2", record_id=never_came.claims.record_id))
+    assert commit(store, never_came, never_came) == [Fate.WITHDRAWN, Fate.WITHDRAWN]
+    assert reasons(store) == []
+
+
+OTHER_COPIES = {
+    "signed again by its kiosk": lambda it: sealed(it.claims.kiosk, seq=9, record_id=it.claims.record_id),
+    "altered on its way": lambda it: refusal(b"altered", it.topic, "bad-signature", claims=it.claims),
+    "altered, by another kiosk's topic": lambda it: refusal(
+        b"altered", "homeward/1/coast/k9/records", "wrong-topic", claims=it.claims
+    ),
+}
+
+
+@pytest.mark.parametrize("copy", OTHER_COPIES.values(), ids=OTHER_COPIES)
+@pytest.mark.parametrize("came", [True, False])
+def test_another_copy_of_what_was_taken_back_is_not_kept(store, came, copy):
+    entry = sealed()
+    commit(store, *([entry] if came else []), withdrawal(entry))
+    if not came:
+        commit(store, entry)
+    assert commit(store, copy(entry)) == [Fate.WITHDRAWN]
+    assert reasons(store) == []
+
+
+@pytest.mark.parametrize("copy", OTHER_COPIES.values(), ids=OTHER_COPIES)
+def test_a_withdrawal_reaches_other_copies_in_quarantine_too(store, copy):
+    entry = sealed()
+    assert commit(store, entry, copy(entry))[0] is Fate.STORED
+    assert len(reasons(store)) == 1
+    commit(store, withdrawal(entry))
+    assert reasons(store) == []
+
+
+@pytest.mark.parametrize("copy", OTHER_COPIES.values(), ids=OTHER_COPIES)
+def test_another_copy_of_a_record_that_nobody_took_back_is_kept_as_evidence(store, copy):
+    entry = sealed()
+    commit(store, entry)
+    assert commit(store, copy(entry))[0] in (Fate.REPLAYED, Fate.REFUSED)
+    assert len(reasons(store)) == 1
+
+
+def test_another_copy_of_what_has_ended_is_not_kept(store):
+    entry = sealed(expires_at=AT)
+    commit(store, entry)
+    altered = refusal(b"altered", entry.topic, "bad-signature", claims=entry.claims)
+    assert commit(store, sealed(seq=9, record_id=entry.claims.record_id), altered) == [Fate.EXPIRED] * 2
+    assert reasons(store) == []
+
+
+@pytest.mark.parametrize("came", [True, False])
+def test_what_was_taken_back_is_not_kept_where_nobody_looks_at_it_any_more(store, came):
+    entry = sealed()
+    commit(store, *([entry] if came else []), withdrawal(entry))
+    assert commit(store, refusal(entry.raw, entry.topic, "undelivered")) == [Fate.WITHDRAWN]
+    assert reasons(store) == []
+
+
+def test_a_copy_that_nobody_looked_at_keeps_what_was_seen_of_it_before(store):
+    entry, again = sealed(), b"altered"
+    commit(store, refusal(again, entry.topic, "bad-signature", claims=entry.claims))
+    commit(store, refusal(again, entry.topic, "undelivered"))
+    commit(store, withdrawal(entry))
+    assert reasons(store) == []
+
+
+@pytest.mark.red_line(14)
+@pytest.mark.parametrize("claimed", [True, False])
+def test_a_kiosk_can_not_keep_another_kiosks_record_out_of_quarantine(store, claimed):
+    raw = Fleet().add("k1").next()
+    theirs = sealed("k1", raw=raw)
+    commit(store, withdrawal(theirs, kiosk="k2"), recall(theirs, kiosk="k2"))
+    said = {"claims": theirs.claims} if claimed else {}
+    assert commit(store, refusal(raw, theirs.topic, "undelivered", **said)) == [Fate.REFUSED]
+    commit(store, withdrawal(theirs, seq=3, kiosk="k2"))
+    assert reasons(store) == ["undelivered"]
+    assert commit(store, withdrawal(theirs, kiosk="k1")) == [Fate.NOT_HELD]
+    assert reasons(store) == [], "the test sees a withdrawal that may"
+
+
 def test_a_kiosk_can_not_keep_another_kiosks_record_away(store):
     entry = sealed("k1")
     assert commit(store, withdrawal(entry, kiosk="k2"), recall(entry, kiosk="k2")) == [Fate.NOT_HELD] * 2
@@ -239,3 +325,14 @@ def test_after_an_end_a_withdrawal_still_gets_its_answer(place):
         assert commit(store, withdrawal(entry), at=AT + 4 * DAY) == [Fate.ERASED]
         (tombstone,) = store.tombstones()
         assert (tombstone.because, tombstone.erased_at) == (EXPIRED, AT + 3 * DAY)
+
+
+@pytest.mark.red_line(11)
+@pytest.mark.parametrize("order", list(itertools.permutations(("it", "the same by another topic", "its withdrawal"))))
+def test_what_is_taken_back_is_in_no_quarantine_whatever_came_with_it_in_one_batch(store, order):
+    entry = sealed()
+    by_another_topic = refusal(entry.raw, "homeward/1/coast/k9/records", "wrong-topic", claims=entry.claims)
+    named = {"it": entry, "the same by another topic": by_another_topic, "its withdrawal": withdrawal(entry)}
+    commit(store, *(named[name] for name in order))
+    assert store.sealed(entry.claims.record_id) is None
+    assert list(store.quarantined()) == []

@@ -2,8 +2,8 @@ import pytest
 
 from central.store.port import Fate, Heard, Kept, Link, Reach
 from edge_agent.errors import StoreError
-from edge_agent.wire.sealing import FIRST_IN_CHAIN
-from tests.contracts.store.entries import AT, END, EPOCH, commit, refusal, sealed
+from edge_agent.wire.fields import FIRST_IN_CHAIN
+from tests.contracts.store.entries import AT, END, EPOCH, commit, recall, refusal, sealed
 
 
 def numbers(store):
@@ -61,6 +61,24 @@ def test_fates_come_in_the_order_of_the_entries(store):
     commit(store, known)
     entries = [refusal(), known, sealed(seq=2), Heard("k1", True, b"m"), sealed(seq=2)]
     assert commit(store, *entries) == [Fate.REFUSED, Fate.DUPLICATE, Fate.STORED, Fate.HEARD, Fate.REPLAYED]
+
+
+def test_new_reports_and_statuses_in_one_batch_each_have_their_fate(store):
+    entries = [sealed(seq=1), Heard("k1", True, b"m", Reach(EPOCH, 2)), sealed(seq=2)]
+    assert commit(store, *entries) == [Fate.STORED, Fate.HEARD, Fate.STORED]
+    assert commit(store, *entries) == [Fate.DUPLICATE, Fate.HEARD, Fate.DUPLICATE]
+    assert [store.sealed(entry.claims.record_id) for entry in (entries[0], entries[2])] == [
+        entries[0].raw,
+        entries[2].raw,
+    ]
+    assert store.reach("k1") == {EPOCH: 2}
+
+
+def test_a_known_report_among_new_ones_keeps_none_of_them_out(store):
+    entries = [sealed(seq=seq) for seq in (1, 2, 3)]
+    commit(store, entries[1])
+    assert commit(store, *entries) == [Fate.STORED, Fate.DUPLICATE, Fate.STORED]
+    assert {kept.record_id for kept in store.records()} == {entry.claims.record_id for entry in entries}
 
 
 def test_records_come_in_the_order_of_their_arrival(store):
@@ -220,3 +238,24 @@ def test_closing_twice_is_fine(place):
     store.close()
     with pytest.raises(StoreError):
         commit(store, sealed())
+
+
+# -- What the roll is counted from -------------------------------------------------------------------------------------
+
+
+def test_the_epochs_of_a_chain_are_named_whatever_is_known_of_them(store):
+    came, heard, recalled = b"c" * 16, b"h" * 16, b"r" * 16
+    assert store.epochs("k1") == []
+    commit(store, sealed(seq=1, epoch=came), sealed(seq=2, epoch=came), sealed("k2", 1, epoch=b"2" * 16))
+    commit(store, Heard("k1", True, b"status", Reach(heard, 3)), recall(sealed(seq=1, epoch=recalled)))
+    assert store.epochs("k1") == [came, heard, recalled]
+
+
+def test_the_numbers_that_are_accounted_for_are_given_in_order_and_between_two_of_them(store):
+    entries = {seq: sealed(seq=seq) for seq in (4, 1, 2, 7, 6)}
+    commit(store, *(entries[seq] for seq in (4, 1, 2, 7)), sealed(seq=3, epoch=b"f" * 16))
+    commit(store, recall(entries[1]), recall(entries[6]))
+    assert store.numbers("k1", EPOCH, 1) == [1, 2, 4, 6, 7]
+    assert store.numbers("k1", EPOCH, 2, 6) == [2, 4, 6]
+    assert store.numbers("k1", EPOCH, 8) == []
+    assert store.numbers("k2", EPOCH, 1) == []

@@ -18,6 +18,7 @@ SECTOR = 512
 _CALL = re.compile(r"^\d+ +(\w+)\((.*)\) += (-?\d+)")
 _FILE = re.compile(r"^\d+<([^>]*?)(?: \(deleted\))?>")
 _HOLE = re.compile(r"FALLOC_FL_KEEP_SIZE\|FALLOC_FL_PUNCH_HOLE, (\d+), (\d+)$")
+_SET_ASIDE = re.compile(r"FALLOC_FL_KEEP_SIZE, \d+, \d+$")
 _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 
 
@@ -39,7 +40,7 @@ def calls(log: Path) -> list[Call]:
     found = []
     for line in log.read_text().splitlines():
         match = _CALL.match(line)
-        if match is None or int(match[3]) < 0:
+        if match is None or int(match[3]) < 0 or _SET_ASIDE.search(match[2]):  # blocks behind the end hold nothing
             continue
         name, arguments = match[1], match[2]
         texts = [bytes.fromhex(text.replace("\\x", "")) for text in _TEXT.findall(arguments)]

@@ -27,9 +27,11 @@ STEPS = (
     "append 5",
     "append 6",
     "take back 5",
+    "take back 3",  # which has its receipt
 )
 APPENDED = 6
 LEFT = [4, 6]  # the records that wait in the end
+TAKEN_BACK = [5, 3]
 RENEW_AFTER = 4 * 4096  # bytes
 
 
@@ -102,6 +104,14 @@ def prove(outbox: Outbox, path: Path, certain: list[str]) -> None:
         assert sealed == seal(Link(epoch, entry.seq, previous), entry.seq)  # record n is the nth in this life
 
 
+def prove_erased(path: Path, certain: list[str]) -> None:
+    """Prove that the bytes of what was taken back are gone from the disk, before anybody opens the file again."""
+    left = path.read_bytes() if path.exists() else b""
+    for line in certain:
+        if line.startswith("take back"):
+            assert body(int(line.split()[2]))[100:200] not in left
+
+
 def fresh(folder: Path, file: Path | None = None) -> Path:
     """Make a folder for one try, with a copy of an outbox and its mark in it or with nothing."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -138,7 +148,7 @@ def prove_that_life_goes_on(outbox: Outbox) -> None:
     live(outbox)
     assert outbox.highest()[1] == APPENDED
     assert [entry.record_id for entry in outbox.waiting(100)] == [record_id(number) for number in LEFT]
-    assert [entry.record_id for entry in outbox.taken_back()] == [record_id(5)]
+    assert [entry.record_id for entry in outbox.taken_back()] == [record_id(number) for number in TAKEN_BACK]
 
 
 def _must_not_seal(link: Link) -> bytes:

@@ -49,6 +49,7 @@ def test_at_whatever_write_the_power_goes_nothing_certain_is_gone_or_doubled(tmp
     certain: list[str] = []
     tried = 0
     for folder, certain in cuts(Disk(tmp_path / "whole"), whole, tmp_path / "cut"):
+        life.prove_erased(folder / "outbox.db", certain)
         with closing(life.opened(folder / "outbox.db")) as outbox:
             life.prove(outbox, folder / "outbox.db", certain)
             life.prove_that_life_goes_on(outbox)

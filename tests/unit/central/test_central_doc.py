@@ -10,7 +10,7 @@ import pytest
 
 import central
 from central.store.sqlite import open_reader
-from central.terminal import now
+from central.times import now
 from edge_agent.files import OWNER_ONLY, write_whole
 from edge_agent.wire import receipts
 from edge_agent.wire.receipts import Outcome

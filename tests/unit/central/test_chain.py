@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from central.intake.chain import Broken, Forked, Missing, examine
 from central.store.port import Link
-from edge_agent.wire.sealing import FIRST_IN_CHAIN
+from edge_agent.wire.fields import FIRST_IN_CHAIN
 
 EPOCH, LATER = b"e" * 16, b"l" * 16
 

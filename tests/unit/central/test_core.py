@@ -5,7 +5,7 @@ import pytest
 from central.intake.chain import examine
 from central.intake.core import Arrival, Intake, answer, judge
 from central.store.port import Fate, Heard, Reach, Refusal, Sealed
-from central.store.sqlite import open_store
+from central.store.sqlite_writer import open_store
 from central.trust import Floor, LiveTrust
 from edge_agent.errors import StoreError
 from edge_agent.wire import receipts
@@ -257,6 +257,48 @@ def test_messages_by_topics_that_are_not_ours_are_kept_in_quarantine(work, k1, t
     assert len(list(work.store.quarantined())) == 1
 
 
+ASTRAY = ["homeward/1/elsewhere/k1/records", "homeward/1/coast/k1/status", "homeward/1/coast/k1/orders", "a/b"]
+
+
+@pytest.mark.red_line(11)
+@pytest.mark.parametrize("topic", ASTRAY)
+def test_what_was_taken_back_is_not_kept_by_whatever_topic_it_comes_and_nobody_is_answered_there(work, k1, topic):
+    record = k1.next()
+    work.take((k1.topic(), record), (k1.topic(), k1.take_back()))
+    assert work.take((topic, record)) == []
+    assert list(work.store.quarantined()) == []
+
+
+@pytest.mark.red_line(11)
+def test_another_copy_of_what_was_taken_back_is_not_kept_and_its_kiosk_may_let_go(work, k1):
+    record = k1.next()
+    record_id = parse_record(record).claims.record_id
+    work.take((k1.topic(), record), (k1.topic(), k1.take_back()))
+    copy = work.take_one(k1.topic(), k1.next(record_id=record_id))
+    assert (copy.outcome, copy.reason, copy.lets_go) == (Outcome.ERASED, receipts.WITHDRAWN, True)
+    altered = record[:-1] + bytes([record[-1] ^ 1])
+    assert work.take_one(k1.topic(), altered).outcome is Outcome.ERASED
+    assert list(work.store.quarantined()) == []
+
+
+@pytest.mark.red_line(14)
+def test_another_kiosks_record_under_an_id_that_was_taken_back_is_kept_as_evidence(work, k1, k2):
+    record_id = parse_record(record := k1.next()).claims.record_id
+    work.take((k1.topic(), record), (k1.topic(), k1.take_back()))
+    theirs = work.take_one(k2.topic(), k2.next(record_id=record_id))
+    assert (theirs.outcome, theirs.reason, theirs.lets_go) == (Outcome.QUARANTINED, "replay", False)
+    assert len(list(work.store.quarantined())) == 1
+
+
+@pytest.mark.red_line(11)
+def test_what_was_taken_back_is_not_kept_when_the_broker_gives_it_up_either(work, k1):
+    record = k1.next()
+    work.take((k1.topic(), record), (k1.topic(), k1.take_back()))
+    work.intake.take([Arrival(k1.topic(), record, 9, given_up=True)])
+    work.intake.settle()
+    assert list(work.store.quarantined()) == []
+
+
 @pytest.mark.red_line(10)
 def test_two_reports_of_one_person_stay_two_records(work, k1, k2):
     same = b"\x43abc"
@@ -330,7 +372,7 @@ def test_a_status_by_another_kiosks_topic_goes_to_quarantine(work, k1, k2):
 def test_a_record_by_the_status_topic_is_no_status(fleet, k1):
     refused = judge(k1.topic(Channel.STATUS), k1.next(), fleet.registry())
     assert isinstance(refused, Refusal)
-    assert refused.record_id is None
+    assert answer([(refused, Fate.REFUSED)], NOW) == [], "nobody waits there for a word about it"
 
 
 def test_judging_a_sound_record_gives_its_claims(fleet, k1):

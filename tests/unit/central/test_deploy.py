@@ -38,6 +38,15 @@ def test_the_guide_names_only_commands_and_options_that_exist(program, app):
             assert option in options, (line, option)
 
 
+@pytest.mark.parametrize("unit", [unit for unit in UNITS if unit.suffix == ".service"], ids=lambda unit: unit.name)
+def test_the_guide_makes_the_user_of_every_service_and_puts_its_settings_where_they_are_read(unit):
+    lines = dict(line.split("=", 1) for line in unit.read_text(encoding="utf-8").splitlines() if "=" in line)
+    (config,) = re.findall(r"--config (\S+)", lines["ExecStart"])
+    assert re.search(rf"useradd --system --home-dir {Path(config).parent} .*\b{lines['User']}\n", GUIDE)
+    assert f"chown -R {lines['User']}: {Path(config).parent} && chmod 700" in GUIDE
+    assert f"homeward-intake check --config {config}" in GUIDE or f"homeward-intake migrate --config {config}" in GUIDE
+
+
 def test_the_guide_names_every_file_beside_it():
     for path in [*UNITS, *DEPLOY.glob("*.json")]:
         assert f"]({path.relative_to(DEPLOY)})" in GUIDE, path

@@ -12,7 +12,7 @@ from central.desk import keyfile
 from central.desk.cli import app
 from central.intake.core import judge
 from central.store.port import Fate, Recall
-from central.store.sqlite import open_store
+from central.store.sqlite_writer import open_store
 from edge_agent.wire import withdrawal
 from edge_agent.wire.keys import RecipientPrivateKey
 from edge_agent.wire.records import parse

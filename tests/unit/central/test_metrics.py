@@ -10,7 +10,7 @@ import pytest
 import central
 from central.intake.core import Arrival, Intake
 from central.intake.metrics import MeasuredCarrier, MeasuredVault, Metrics, served
-from central.store.sqlite import open_store
+from central.store.sqlite_writer import open_store
 from central.trust import Floor, LiveTrust
 from edge_agent.errors import SettingsError, StoreError
 from edge_agent.wire.topics import Channel

@@ -6,15 +6,19 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from cryptography import x509
 
-from central.intake.mqtt_source import MqttSource, common_name
+from central.intake.mqtt_source import MqttSource
+from central.intake.presence import common_name, presence
 from central.intake.receiver import Receiver
 from central.intake.settings import Broker
 from central.intake.stopping import Stop, StoppedError
+from edge_agent import authorities
 from edge_agent.errors import BrokerError
 from edge_agent.mqtt import tls_context
 from edge_agent.wire.bundle import Holder, Recipient
 from edge_agent.wire.keys import RecipientPrivateKey
+from provisioning.certificates import Authority
 from provisioning.throwaway import ThrowawayFleet
 
 CONNACK_3_1_1_UNACCEPTABLE_VERSION = bytes.fromhex("20020001")
@@ -77,6 +81,18 @@ def test_a_broker_that_would_lose_records_is_refused(fleet):
 
 def test_our_name_to_the_broker_is_that_of_our_certificate(fleet):
     assert common_name(fleet.directory / "intake" / "tls.pem") == "intake-1"
+
+
+def test_which_cas_it_trusts_and_which_one_certified_it_is_read_from_what_it_connects_with(fleet, tmp_path):
+    broker = settings(fleet, 1)
+    ours = authorities.name(x509.load_pem_x509_certificate(fleet.authority.pem))
+    here = presence(broker)
+    assert (here.name, here.authorities, here.certified_by) == ("intake-1", [ours], ours)
+    another = Authority.create("demo", fleet.now).pem
+    (tmp_path / "ca.pem").write_bytes(another)
+    foreign = presence(settings(fleet, 1, ca=str(tmp_path / "ca.pem")))
+    assert foreign.authorities == [authorities.name(x509.load_pem_x509_certificate(another))]
+    assert foreign.certified_by is None
 
 
 def test_a_certificate_that_is_none_is_named(fleet):

@@ -3,8 +3,11 @@ import stat
 
 import pytest
 
-from central.store.sqlite import open_reader, open_store
+from central.store.sqlite import VERSION, open_reader
+from central.store.sqlite_writer import open_store
 from edge_agent.errors import StoreError
+from edge_agent.wire.roll import What
+from tests.contracts.store.entries import commit, sealed
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path):
@@ -44,10 +47,29 @@ def test_a_store_of_a_later_version_is_refused(tmp_path, opened):
     path = tmp_path / "store"
     open_store(path).close()
     with sqlite3.connect(path) as later:
-        later.execute("PRAGMA user_version = 3")
+        later.execute("PRAGMA user_version = 5")
     later.close()
-    with pytest.raises(StoreError, match="version 3"):
+    with pytest.raises(StoreError, match="version 5"):
         opened(path)
+
+
+def test_a_store_of_an_earlier_version_is_read_as_it_is_and_carried_over_by_the_first_who_writes(tmp_path):
+    path, entry = tmp_path / "store", sealed()
+    with open_store(path) as store:
+        commit(store, entry)
+    with sqlite3.connect(path) as earlier:
+        earlier.executescript(
+            "DROP INDEX said; DROP INDEX erased; DROP INDEX recalled_bytes;"
+            "ALTER TABLE quarantine DROP COLUMN kiosk; ALTER TABLE quarantine DROP COLUMN record_id;"
+            "DROP TABLE documents; DROP TABLE parts; PRAGMA user_version = 2;"
+        )
+    earlier.close()
+    with open_reader(path) as reader:
+        assert reader.sealed(entry.claims.record_id) == entry.raw
+    with open_store(path) as store:
+        assert store.shared(What.REGISTRY, 0) is None
+        assert store.sealed(entry.claims.record_id) == entry.raw
+        assert store._connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from central.trust import TrustFiles
-from edge_agent.wire import bundle, consent, documents, registry, report, sealing, status, withdrawal
+from edge_agent.wire import bundle, consent, documents, fields, registry, report, sealing, status, withdrawal
 from edge_agent.wire.bundle import Bundle, Holder, Recipient, TrustedBundle
 from edge_agent.wire.keys import RecipientPrivateKey, RecipientPublicKey, SoftwareSigner, kid
 from edge_agent.wire.registry import RegisteredKey, Registry, RegistryContent
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FLEET = "coast"
 NOW = 1_760_000_000  # seconds since 1970
 DAY = 86_400
-CONTROLLER = consent.Controller(name="An NGO", contact="+00 000 0000")
+CONTROLLER = fields.Controller(name="An NGO", contact="+00 000 0000")
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Kiosk:
     signer: SoftwareSigner = field(default_factory=SoftwareSigner.generate)
     epoch: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     seq: int = 0
-    previous: bytes = sealing.FIRST_IN_CHAIN
+    previous: bytes = fields.FIRST_IN_CHAIN
     last: withdrawal.Withdrawn | None = None  # how a withdrawal would name the last record
 
     def topic(self, channel: Channel = Channel.RECORDS) -> str:
@@ -91,7 +91,7 @@ class Kiosk:
                 version="1",
                 boot_id="boot",
                 uptime_ms=1,
-                clock=report.ClockQuality.SYNCHRONISED,
+                clock=fields.ClockQuality.SYNCHRONISED,
                 ready=True,
                 orders_version=0,
                 bundle_version=1,
@@ -152,7 +152,7 @@ def a_report(**other) -> report.Report:
     given = {
         "site": report.Site(id="s", name="The station", latitude=1.5, longitude=2.5, accuracy_m=10, area="North"),
         "captured": report.Captured(
-            utc=NOW, quality=report.ClockQuality.SYNCHRONISED, error_ms=300, boot_id="boot", uptime_ms=4000
+            utc=NOW, quality=fields.ClockQuality.SYNCHRONISED, error_ms=300, boot_id="boot", uptime_ms=4000
         ),
         "consent": a_consent(),
         "consent_salt": bytes(16),

@@ -74,3 +74,13 @@ def test_of_a_burst_that_breaks_off_nothing_is_left():
         darkroom(camera).take()
     assert len(camera.given) == BURST - 1
     assert not any(frame.large.any() or frame.small.any() for frame in camera.given)
+
+
+@pytest.mark.red_line(7)
+def test_of_what_the_camera_saw_for_guidance_nothing_is_left():
+    camera = Trembling()
+    room = darkroom(camera)
+    assert room.look().faces == 1
+    assert room.look().faces == 1
+    assert len(camera.given) == 2
+    assert not any(frame.large.any() or frame.small.any() for frame in camera.given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import pytest
 from edge_agent.courier import Courier
 from edge_agent.hardware.clock import SystemClock
 from edge_agent.orders import StandingOrders
+from edge_agent.outbox import Limits, Outbox
 from edge_agent.trust import TrustFile
 from tests.support.live import LiveFleet
 
@@ -26,11 +28,15 @@ IN_1970 = 1000
 
 
 class SetClock(SystemClock):
-    """A clock whose date can be set."""
+    """A clock whose date can be set, and whose time can be let pass."""
 
     def __init__(self, utc: int) -> None:
         super().__init__()
         self.utc = utc
+        self.passed_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.passed_s
 
     def now(self) -> Now:
         return replace(super().now(), utc=self.utc)
@@ -95,3 +101,21 @@ def test_a_clock_that_is_hours_behind_is_good_enough(spool, capsys):
             courier.stop()
 
     courier.run(Watcher(capsys, after))
+
+
+def test_a_courier_whose_outbox_is_gone_says_so_and_goes_on_when_it_is_back(spool, capsys):
+    folder = Path(spool.settings.shared)
+    away = folder.with_name("away")
+    folder.rename(away)
+    clock = SetClock(SystemClock().now().utc)
+    with contextlib.closing(Outbox(spool.settings.outbox_file, Limits(1 << 30, 1000, 0))) as outbox:
+        courier = Courier(spool.settings, clock, outbox, orders_of(spool.settings))
+
+        def after(events: list[str]) -> None:
+            if "outbox_failed" in events and away.exists():
+                away.rename(folder)
+                clock.passed_s += 60
+            if "outbox_works_again" in events:
+                courier.stop()
+
+        courier.run(Watcher(capsys, after))

@@ -46,6 +46,19 @@ def test_a_puback_frees_a_place_in_the_window_and_settles_nothing():
     assert delivery.due(ids(4), 61.1) == [first]
 
 
+def test_a_wide_window_is_filled_several_at_once():
+    delivery = Delivery(Pace(window=20, receipt_timeout_s=60.0, refused_again_s=3600.0), jitter=lambda: 0.5)
+    delivery.connected(100)
+    sent = delivery.due(ids(30), 0.0)
+    assert sent == ids(20)
+    for record_id in sent[:4]:
+        delivery.acknowledged(record_id, 0, 100.0)
+    assert delivery.due(ids(30), 200.0) == []
+    assert delivery.next_due(200.0) is None, "what is due again waits for a place, not for the clock"
+    delivery.acknowledged(sent[4], 0, 100.0)
+    assert delivery.due(ids(30), 100.0) == ids(30)[20:25]
+
+
 def test_without_a_receipt_a_record_is_sent_again_ever_more_rarely():
     delivery = connected()
     one, now, waits = ids(1), 0.0, []

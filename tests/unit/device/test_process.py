@@ -27,6 +27,25 @@ facts = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in 
 print(int(facts["VmLck"].split()[0]) >= 8 << 10)
 """
 )
+FRAMES = """
+import resource
+from pathlib import Path
+from edge_agent.hardware.process import give_memory_back, keep_frames_at_hand
+MIB = 1 << 20
+def held():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() // MIB
+def frame():
+    return [bytearray(5 * MIB) for _ in range(4)] and None
+keep_frames_at_hand()
+frame()
+frame()
+before, fetched = held(), resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    frame()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - fetched < 1000)
+give_memory_back()
+print(before - held() >= 15)
+"""
 
 
 def python(code: str, *before: str) -> subprocess.CompletedProcess[str]:
@@ -73,4 +92,14 @@ def test_where_nothing_limits_it_all_memory_is_locked_what_comes_later_too():
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a right away, which only root has")
 def test_below_a_limit_nothing_is_locked_and_nothing_fails():
     said = python(LOCKED, "prlimit", "--memlock=8388608:8388608", "setpriv", "--bounding-set=-ipc_lock", "--")
+    assert said.stdout == "False\nFalse\n", said.stderr
+
+
+def test_each_frame_has_the_memory_of_the_last_one_until_it_is_given_back():
+    said = python(FRAMES)
+    assert said.stdout == "True\nTrue\n", said.stderr
+
+
+def test_the_test_above_would_see_memory_that_each_frame_fetches_anew():
+    said = python(FRAMES.replace("keep_frames_at_hand()\n", "\n"))
     assert said.stdout == "False\nFalse\n", said.stderr

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import wave
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +16,6 @@ from edge_agent.errors import VoiceError
 from edge_agent.recordings import RATE_HZ, Recordings, wav
 from edge_agent.session import notice, speech
 from edge_agent.session.speech import Sentence
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FACTS = notice.Facts(ngo="Lantern House", telephone="+1 555 0100", days=180)
 NO = Sentence(language="en", key="help.hold.no", words="Hold: No.")
@@ -50,6 +48,35 @@ def test_every_sentence_of_a_language_is_made_and_can_be_heard(recordings, langu
     seconds = {one.key: recordings.samples(one).size / RATE_HZ for one in sentences}
     assert min(seconds.values()) > 0.1
     assert seconds["notice.take_back"] > 2, "with the telephone in it"
+
+
+def loudness(samples: np.ndarray) -> float:
+    """How loud it is while something is said, in decibels under full scale."""
+    parts = np.square(samples[: samples.size // 500 * 500].reshape(-1, 500) / 32_768).mean(axis=1)
+    return float(10 * np.log10(parts[parts > parts.max() / 100].mean()))
+
+
+@pytest.mark.red_line(12)
+def test_no_language_is_louder_than_another_and_nothing_clips(recordings):
+    words = {language: notice.load(language, FACTS) for language in ("en", "ug", "zh")}
+    said = [*speech.all_sentences(words)]
+    keys = {"scene.rest", "notice.free", "say.warning", "help.press", "help.hold.yes", "code.2", "code.V"}
+    chosen = [one for one in said if one.key in keys]
+    assert list(recordings.make(chosen)) == []
+    samples = {(one.language, one.key): recordings.samples(one) for one in chosen}
+    assert max(np.abs(one.astype(np.int32)).max() for one in samples.values()) < 30_000, "1 dB is left, at least"
+    loud = {what: loudness(one) for what, one in samples.items()}
+    assert max(loud.values()) - min(loud.values()) < 3, loud
+
+
+@pytest.mark.red_line(12)
+def test_the_notice_takes_about_as_long_in_every_language(recordings):
+    seconds = {}
+    for language in ("en", "ug", "zh"):
+        told = [one for one in speech.all_sentences({language: notice.load(language, FACTS)}) if "notice." in one.key]
+        assert list(recordings.make(told)) == []
+        seconds[language] = sum(recordings.samples(one).size for one in told) / RATE_HZ
+    assert max(seconds.values()) < 1.6 * min(seconds.values()), seconds
 
 
 def test_what_is_made_says_these_words_and_no_others(recordings):
@@ -116,14 +143,64 @@ def test_a_recording_that_was_there_before_anything_was_made_stays(recordings):
 
 
 @pytest.mark.red_line(12)
-def test_a_persons_recording_of_other_words_is_kept_and_told(recordings):
+def test_a_persons_recording_is_put_aside_with_its_words_and_comes_back_with_them(recordings):
+    list(recordings.make([NO]))
+    put(recordings, NO, TONE)
+    assert list(recordings.make([NO])) == []
+    other = replace(NO, words="Hold: Not now.")
+    assert told(recordings, other) != []
+    assert list(recordings.make([other])) == []
+    assert told(recordings, other) == []
+    assert recordings.path(NO).read_bytes() != TONE, "the machine says the other words"
+    assert list(recordings.make([replace(NO, words="Hold: Never.")])) == []
+    assert recordings.path(NO).read_bytes() != TONE
+    assert list(recordings.make([NO])) == []
+    assert told(recordings, NO) == []
+    assert recordings.path(NO).read_bytes() == TONE
+
+
+@pytest.mark.red_line(12)
+def test_a_persons_recording_that_was_not_met_with_its_words_is_kept_and_told(recordings):
+    list(recordings.make([NO]))
+    put(recordings, NO, TONE)
+    other = replace(NO, words="Hold: Not now.")
+    for meant in (other, other):
+        (problem,) = recordings.make([meant])
+        assert "somebody's recording, and not of the words that are meant now" in problem.what
+        assert recordings.path(NO).read_bytes() == TONE
+        assert told(recordings, meant) != []
+
+
+@pytest.mark.red_line(12)
+@pytest.mark.parametrize("cut", ["rename", "write_whole"])
+@pytest.mark.parametrize("number", range(3))
+def test_a_power_cut_while_a_persons_recording_is_put_aside_or_comes_back_loses_none(
+    recordings, monkeypatch, cut, number
+):
     put(recordings, NO, TONE)
     list(recordings.make([NO]))
     other = replace(NO, words="Hold: Not now.")
-    (problem,) = recordings.make([other])
-    assert "somebody's recording of other words" in problem.what
+    calls = itertools.count()
+
+    def cut_off(inner):
+        def call(*given, **named):
+            if next(calls) == number:
+                raise InterruptedError
+            return inner(*given, **named)
+
+        return call
+
+    for meant in (other, NO):
+        with monkeypatch.context() as power:
+            if cut == "rename":
+                power.setattr(Path, "rename", cut_off(Path.rename))
+            else:
+                power.setattr(module, "write_whole", cut_off(module.write_whole))
+            with contextlib.suppress(InterruptedError):
+                list(recordings.make([meant]))
+        assert list(recordings.make([meant])) == []
+        assert told(recordings, meant) == []
     assert recordings.path(NO).read_bytes() == TONE
-    assert told(recordings, other) != []
 
 
 def in_another_form(rate: int) -> bytes:

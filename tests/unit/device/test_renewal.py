@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edge_agent import config
+from edge_agent import authorities, config
 from edge_agent.enrolment.certificates import make_request, next_to, read_key, settle
 from edge_agent.enrolment.renewal import SIGNING_OVERLAP_S, SigningRenewal, TlsRenewal
 from edge_agent.files import read_signer
-from edge_agent.wire import enrolment, registry
+from edge_agent.wire import cose, enrolment, registry
 from edge_agent.wire.bundle import Holder, Recipient
+from edge_agent.wire.documents import from_cbor
 from edge_agent.wire.keys import RecipientPrivateKey
-from provisioning.certificates import certificate_der
+from provisioning.certificates import Authority, certificate_der
 from provisioning.throwaway import ThrowawayFleet, place
 
 DAY = 86_400
@@ -38,11 +40,12 @@ class Kiosk:
         ending = self.fleet.now - dt.timedelta(days=80)
         place(here / "tls.pem", self.fleet.authority.certify("kiosk-1", read_key(self.tls).public_key(), ending))
         self.root = self.fleet.root.public_key
-        self.courier = TlsRenewal(self.settings, self.root)
+        self.trusted = authorities.read(Path(self.settings.broker.ca))
+        self.courier = TlsRenewal(self.settings, self.root, self.trusted)
 
     @property
     def kiosk(self):
-        return SigningRenewal(self.settings, read_signer(self.signing), self.root)
+        return SigningRenewal(self.settings, read_signer(self.signing), self.root, self.trusted)
 
     def request(self):
         assert self.courier.to_send(0.0, self.now) is None
@@ -123,6 +126,30 @@ def test_nothing_is_asked_for_while_nothing_ends(kiosk):
     place(kiosk.tls.with_suffix(".pem"), fresh)
     assert kiosk.request() is None
     assert not next_to(kiosk.tls).exists()
+
+
+def test_a_certificate_of_the_ca_that_certifies_no_more_is_renewed_long_before_its_end(kiosk):
+    fresh = kiosk.fleet.authority.certify("kiosk-1", read_key(kiosk.tls).public_key(), kiosk.fleet.now)
+    place(kiosk.tls.with_suffix(".pem"), fresh)
+    new = Authority.create("demo", kiosk.fleet.now)
+    newer = x509.load_pem_x509_certificate(new.pem)
+    kiosk.courier = TlsRenewal(kiosk.settings, kiosk.root, [*kiosk.trusted, newer])
+    assert kiosk.request() is None  # it is trusted, and does not certify yet
+    kiosk.trusted = [newer, *kiosk.trusted]
+    kiosk.courier = TlsRenewal(kiosk.settings, kiosk.root, kiosk.trusted)
+    raw = kiosk.request()
+    asked = x509.load_der_x509_csr(read_asked(raw).tls).public_key()
+    by_new = certificate_der(new.certify("kiosk-1", asked, kiosk.fleet.now))
+    kiosk.courier.take(kiosk.answer(raw, tls=by_new))
+    assert kiosk.courier.to_try(2.0)
+    kiosk.courier.install()
+    kiosk.courier = TlsRenewal(kiosk.settings, kiosk.root, kiosk.trusted)
+    assert kiosk.request() is None
+
+
+def read_asked(raw):
+    parsed = cose.parse_sign1(raw, enrolment.RENEWAL_TYPE, max_bytes=enrolment.Request.MAX_BYTES)
+    return from_cbor(parsed.payload, enrolment.Request)
 
 
 def test_a_power_cut_between_key_and_certificate_is_completed(kiosk):

@@ -80,6 +80,12 @@ def test_a_misspelt_key_in_a_table_is_named_with_its_table(tmp_path):
     assert "'latitude'" in text
 
 
+def test_a_key_that_is_missing_is_named_with_its_table(tmp_path):
+    text = refused(tmp_path, GOOD.replace("latitude = ", "#"))
+    assert "site.latitude is missing" in text
+    assert "Add it" in text
+
+
 def test_a_key_like_nothing_known_gets_the_list(tmp_path):
     assert "Known here: id, name, latitude" in refused(tmp_path, GOOD.replace("latitude", "zzzzzzz"))
 
@@ -128,6 +134,12 @@ def test_recordings_lie_beside_the_settings_unless_told_otherwise(tmp_path):
 @pytest.mark.parametrize("sha256", ["", "ab", "g" * 64, "A" * 64])
 def test_a_printed_notice_has_the_hash_of_its_file(tmp_path, sha256):
     assert "sha256" in refused(tmp_path, GOOD + f'[printed_notice]\nid = "poster-3"\nsha256 = "{sha256}"\n')
+
+
+@pytest.mark.red_line(8)
+def test_a_kiosks_settings_name_the_keys_with_which_it_signs_and_none_that_opens_a_report():
+    names = {line.split(":")[0] for line in describe(config.KioskSettings).splitlines()}
+    assert {name for name in names if "key" in name} == {"signing_key", "broker.key"}
 
 
 def test_every_setting_of_the_kiosk_is_described():

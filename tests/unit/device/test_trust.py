@@ -10,7 +10,7 @@ from edge_agent.config import Trust
 from edge_agent.errors import RolledBackError, SettingsError, UnknownSignerError
 from edge_agent.trust import TrustFile
 from edge_agent.wire import bundle
-from edge_agent.wire.consent import Controller
+from edge_agent.wire.fields import Controller
 from edge_agent.wire.keys import RecipientPrivateKey, SoftwareSigner
 
 if TYPE_CHECKING:

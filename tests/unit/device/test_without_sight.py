@@ -12,6 +12,7 @@ from edge_agent.ports import Edge
 from edge_agent.session.table import Stage
 from edge_agent.wire import withdrawal
 from edge_agent.wire.consent import Purpose, Role
+from tests.unit.device.test_display import Glass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,16 +47,19 @@ class Listener:
         self._edges: list[Edge] = []
         self._press()  # somebody told them: there is a button
         self.heard: list[str] = []
+        self.hurried = False  # asked whether they are still there, in the middle of a sentence
 
     # -- The ear -------------------------------------------------------------------------------------------------------
 
     def say(self, sentences: Sequence[Sentence]) -> None:
-        self._silent_at = time.monotonic() + self._speaks_s * len(sentences)
         words = [one.words for one in sentences]
+        warned = any(word.startswith("Are you still there?") for word in words)
+        self.hurried |= warned and self.busy()
+        self._silent_at = time.monotonic() + self._speaks_s * len(sentences)
         self.heard += words
         if not words or not words[-1].startswith(HOLD):
             in_another_language = self._wants[:1] == ["English"] and bool(words)
-            if in_another_language or any(word.startswith("Are you still there?") for word in words):
+            if in_another_language or warned:
                 self._press()
             return
         self._edges = [edge for edge in self._edges[:1] if not edge.down]  # what was not begun yet is thought over
@@ -151,6 +155,7 @@ def test_the_whole_notice_was_said_in_the_words_whose_hash_is_in_the_record(worl
 def test_nobody_is_hurried_while_the_voice_still_speaks(world):
     world.hurry(silence_s=1.0)  # the notice alone takes longer
     somebody, (sealed,) = listen(world, [*ADULT, "Finish"], speaks_s=0.2)
+    assert not somebody.hurried
     assert world.open(sealed).receipt_code.replace("-", "") == somebody.wrote_down
 
 
@@ -171,3 +176,16 @@ def test_a_voice_that_nobody_can_hear_ends_the_session_before_anything_is_kept(w
     assert world.meet(somebody, voice=somebody) == []
     assert world.witness.stages[-1] is Stage.CANNOT
     assert "voice" in world.witness.codes
+    assert world.words("en").text("scene.cannot_voice") in somebody.heard  # a loudspeaker that is back says so, too
+
+
+@pytest.mark.red_line(2)
+@pytest.mark.red_line(12)
+@pytest.mark.parametrize("stage", [Stage.CONSENT, Stage.REVIEW])
+def test_when_the_screen_is_gone_the_voice_says_so_and_nothing_is_kept(world, stage):
+    world.settings = world.speaking()
+    somebody = Listener([*ADULT, "Finish"], world.settings.pace.hold_s)
+    glass = Glass(blind_in=stage)
+    assert world.meet(somebody, eyes=glass, voice=somebody, display=glass) == []
+    assert world.witness.stages[-2:] == [stage, Stage.CANNOT]
+    assert world.words("en").text("scene.cannot_screen") in somebody.heard

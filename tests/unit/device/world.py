@@ -16,10 +16,10 @@ from edge_agent.hardware.clock import SystemClock
 from edge_agent.hardware.parts import Parts
 from edge_agent.hardware.simulated import PhotographCamera, Script, SimulatedPerson, Step
 from edge_agent.health import HealthFile
-from edge_agent.kiosk import Kiosk
 from edge_agent.orders import StandingOrders
 from edge_agent.outbox import Limits, Outbox
 from edge_agent.reporting import Reporter
+from edge_agent.serving import Kiosk
 from edge_agent.session import notice
 from edge_agent.session.table import Stage
 from edge_agent.trust import TrustFile
@@ -74,6 +74,7 @@ class World:
         self.fleet = ThrowawayFleet(directory, recipients)
         self.here = self.fleet.add_kiosk("kiosk-1", pace="hold_s = 0.3\nnotice_shown_s = 0.2")
         self.settings = config.load(self.here / "kiosk.toml")
+        self.ordered = None
         self.witness = Witness()
 
     def play(self, steps, **other):
@@ -106,11 +107,11 @@ class World:
         presenters = (self.witness,) if eyes is None else (eyes, *shown, self.witness)
         parts = Parts(button, presenters, open_camera, voice)
         self.darkroom = Darkroom(clock, open_camera, lambda: finder.load_detector("united", manifest.load()), shown)
-        reporter = Reporter(self.settings, clock, signer, TrustFile(self.settings.trust), outbox)
+        reporter = Reporter(self.settings, clock, signer, TrustFile(self.settings.trust), outbox, self.ordered)
         health = HealthFile(self.settings.health_file, signer, clock)
         trust = TrustFile(self.settings.trust)
         orders = StandingOrders(self.settings, trust, self.here / "signing.key")
-        renewal = SigningRenewal(self.settings, signer, trust.root)
+        renewal = SigningRenewal(self.settings, signer, trust.root, orders.authorities)
         kiosk = Kiosk(self.settings, clock, parts, self.darkroom, reporter, outbox, health, orders, renewal, display)
         self.witness.kiosk = kiosk
         kiosk.run(Quiet())

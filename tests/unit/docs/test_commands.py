@@ -28,13 +28,13 @@ def _subcommands(program: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
 
 @pytest.mark.parametrize("program", SCRIPTS)
 def test_every_command_of_a_program_is_explained_in_the_readme(program, capsys):
-    explained = set(re.findall(rf"\b{program} ([a-z]+)", code("README.md")))
+    explained = set(re.findall(rf"\b{program} ([a-z-]+)", code("README.md")))
     assert explained == _subcommands(program, capsys)
 
 
 @EVERY_PAGE
 def test_every_command_of_a_program_that_is_named_exists(page, capsys):
-    for program, command in re.findall(r"\b(homeward-[a-z]+) ([a-z]+)\b", code(page)):
+    for program, command in re.findall(r"\b(homeward-[a-z]+) ([a-z]+(?:-[a-z]+)*)\b", code(page)):
         assert command in _subcommands(program, capsys)
 
 

@@ -9,7 +9,7 @@ from dataclasses import fields
 from provisioning.demo import Outcome
 from tests.unit.docs.documents import ROOT, read, rows, tree
 
-_PARTS_OF = ("edge_agent", "central", "tests")  # whose folders the map shows too
+_PARTS_OF = ("edge_agent", "central", "provisioning", "firmware", "tests")  # whose folders the map shows too
 
 
 def _mapped() -> set[str]:

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from tests.support.read_only import BOUND_BY_RIGHTS, read_only
 from tests.unit.firmware.units import KIOSK
 
 SCRIPT = KIOSK / "usr/local/lib/homeward/first-boot"
@@ -19,7 +20,9 @@ FILES = {
     "machine.toml": 'time_zone = "Nowhere/None"\nnetwork = "wifi"\n',
     "courier/first-boot.toml": "the secret",
     "courier/claim.key": "the claim's key",
+    "wifi.nmconnection": "[wifi-security]\npsk=a passphrase\n",
 }
+CLOSED = ("courier/claim.key", "courier/first-boot.toml", "wifi.nmconnection")
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def card(tmp_path):
     return card, data
 
 
-def boot(card, data, tmp_path):
+def boot(card, data, tmp_path, *others):
     """Run it with `install` asked for no other owner: only root could give files away."""
     shim = tmp_path / "bin/install"
     shim.parent.mkdir(exist_ok=True)
@@ -40,8 +43,14 @@ def boot(card, data, tmp_path):
     shim.write_text(f'#!/bin/sh\nexec /usr/bin/install "$1" "$2" "$3" "{me}" "$5" "$6"\n', encoding="utf-8")
     shim.chmod(0o755)
     path = f"{shim.parent}:{os.environ['PATH']}"
+    here = tmp_path / "etc"  # or the computer that runs the tests would be in the kiosk's time zone
+    here.mkdir(exist_ok=True)
     return subprocess.run(
-        [SCRIPT, card, data], capture_output=True, text=True, check=False, env=os.environ | {"PATH": path}
+        [*BOUND_BY_RIGHTS, SCRIPT, data, *others, card],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PATH": path, "HOMEWARD_ETC": str(here)},
     )
 
 
@@ -49,8 +58,24 @@ def test_all_of_a_card_is_taken_and_nothing_is_left_on_it(card, tmp_path):
     card, data = card
     assert boot(card, data, tmp_path).returncode == 0
     assert {str(path.relative_to(data)): path.read_text() for path in data.rglob("*") if path.is_file()} == FILES
-    assert (data / "courier/claim.key").stat().st_mode & 0o777 == 0o600
+    assert {name for name in FILES if (data / name).stat().st_mode & 0o777 == 0o600} == set(CLOSED)
     assert not card.exists()
+
+
+def test_of_two_boot_partitions_the_one_is_taken_that_brings_something(card, tmp_path):
+    card, data = card
+    empty = tmp_path / "bootfs/homeward"  # not even a folder
+    assert boot(card, data, tmp_path, empty).returncode == 0
+    assert boot(empty, data, tmp_path, empty).returncode == 1  # nothing is there any more
+    assert {str(path.relative_to(data)): path.read_text() for path in data.rglob("*") if path.is_file()} == FILES
+    assert not card.exists()
+
+
+def test_the_kiosk_is_in_the_time_zone_of_its_place(card, tmp_path):
+    card, data = card
+    (card / "machine.toml").write_text('time_zone = "Asia/Urumqi"\nnetwork = "ethernet"\n', encoding="utf-8")
+    assert boot(card, data, tmp_path).returncode == 0
+    assert str((tmp_path / "etc/localtime").readlink()) == "/usr/share/zoneinfo/Asia/Urumqi"
 
 
 def test_what_is_removed_from_the_card_was_overwritten_first(card, tmp_path):
@@ -58,6 +83,27 @@ def test_what_is_removed_from_the_card_was_overwritten_first(card, tmp_path):
     os.link(card / "courier/first-boot.toml", tmp_path / "the same blocks")
     assert boot(card, data, tmp_path).returncode == 0
     assert b"secret" not in (tmp_path / "the same blocks").read_bytes()
+
+
+def test_a_card_that_takes_no_writes_is_taken_and_said_and_wiped_at_the_next_start_that_can(card, tmp_path):
+    card, data = card
+    with read_only(card):
+        done = boot(card, data, tmp_path)
+        assert done.returncode == 1
+        assert "can't be wiped" in done.stderr
+        assert "delete that folder by hand" in done.stderr
+        assert (card / "kiosk.toml").exists()  # by which systemd starts it again
+    assert {str(path.relative_to(data)): path.read_text() for path in data.rglob("*") if path.is_file()} == FILES
+    assert boot(card, data, tmp_path).returncode == 0
+    assert not card.exists()
+
+
+def test_one_file_that_can_not_be_wiped_keeps_no_other_on_the_card(card, tmp_path):
+    card, data = card
+    with read_only(card / "courier"):
+        assert boot(card, data, tmp_path).returncode == 1
+    left = {str(path.relative_to(card)) for path in card.rglob("*") if path.is_file()}
+    assert left == {"kiosk.toml", "courier/first-boot.toml", "courier/claim.key"}
 
 
 def test_another_kiosks_card_is_left_alone(card, tmp_path):

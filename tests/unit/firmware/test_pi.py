@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from edge_agent.config import Pins
-from tests.unit.firmware.units import FIRMWARE
+from tests.unit.firmware.units import FIRMWARE, UNITS, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +62,40 @@ def test_the_lines_are_right_before_any_program_runs():
     assert f"gpio={Pins().button}=ip,pu\n" in settings
     assert f"gpio={lights[0]}-{lights[-1]}=op,dl\n" in settings
     assert lights == list(range(lights[0], lights[-1] + 1))
+
+
+CONDITIONS = ("all", "none", "tryboot", "pi3", "pi4", "pi5", "pi02")
+KINDS = {
+    "dtparam": r"(watchdog|audio)=on",
+    "dtoverlay": r"disable-bt",
+    "gpio": r"\d+(-\d+)?=(ip|op|a[0-5])(,(pu|pd|pn|dh|dl))?",
+    **dict.fromkeys(("camera_auto_detect", "enable_uart", "disable_splash"), r"[01]"),
+}
+
+
+def test_every_line_of_the_boot_settings_is_one_that_the_pis_loader_reads():
+    """By Raspberry Pi's own page (documentation/asciidoc/computers/config_txt): a line ends after 98 characters."""
+    for line in (PI / "config.txt").read_text(encoding="ascii").splitlines():
+        assert len(line) <= 98
+        if line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            assert line.strip("[]") in CONDITIONS or re.fullmatch(KINDS[name], value), line
+
+
+def test_a_kiosks_folder_is_looked_for_where_either_layout_lets_it_be_wiped():
+    """image-rpios mounts its one boot partition to be written; image-rota only the one that chooses the slot."""
+    chooser = re.search(r"HOMEWARD_BOOTFS:-(\S+)}", SLOTS.read_text(encoding="utf-8"))[1]
+    places = [f"{place}/homeward" for place in (chooser, "/boot/firmware")]
+    unit = settings(UNITS / "homeward-first-boot.service")
+    assert unit["ExecStart"][0].split()[2:] == places
+    assert sorted(unit["ConditionPathExists"]) == [f"|{place}/kiosk.toml" for place in sorted(places)]
+
+
+def test_the_image_has_what_takes_the_wifi_that_a_card_brings_and_no_way_in():
+    required = metadata()["Layer-Requires"].replace(",", " ").split()
+    assert "network-manager-iwd" in required
+    assert "NetworkManager.service" in settings(UNITS / "homeward-wifi.service")["Before"]
+    assert not {"openssh-server", "trixie-minbase"} & set(required)  # the latter brings the former, and another network
 
 
 def test_the_outbox_is_on_neither_slot():

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from firmware.virtual import rootfs
+from provisioning.card import PAGE, WORD
+from tests.container import debian
 from tests.unit.firmware.units import AGENT, FIRMWARE, KIOSK, UNITS, complaints, exposure, settings
 
 EACH = pytest.mark.parametrize("name", AGENT)
@@ -65,7 +67,7 @@ def test_the_two_see_nothing_of_each_other_but_the_shared_folder(name):
     unit = settings(UNITS / f"{name}.service")
     own = name.removeprefix("homeward-")
     other = {"kiosk": "courier", "courier": "kiosk"}[own]
-    assert unit["ReadWritePaths"] == [f"/var/lib/homeward/{own}", "/var/lib/homeward/shared"]
+    assert unit["ReadWritePaths"] == [f"/var/lib/homeward/{own}", "/var/lib/homeward/shared /run/homeward"]
     assert f"-/var/lib/homeward/{other}" in unit["InaccessiblePaths"][0].split()
 
 
@@ -88,6 +90,22 @@ def test_what_the_kiosk_says_is_recorded_before_it_starts_by_who_can_do_nothing_
     assert "-/var/lib/homeward/courier" in unit["InaccessiblePaths"][1].split()
     assert (unit["PrivateNetwork"], unit["PrivateDevices"]) == (["yes"], ["yes"])
     assert "DeviceAllow" not in unit
+
+
+def test_what_the_kiosk_says_of_itself_lies_in_memory_where_both_processes_meet_and_nothing_runs():
+    lines = (KIOSK / "etc/tmpfiles.d/homeward.conf").read_text(encoding="utf-8").splitlines()
+    assert f"d {WORD} 2770 root homeward -" in {" ".join(line.split()) for line in lines}
+    assert WORD.startswith("/run/")
+    for name in AGENT:
+        forbidden = " ".join(settings(UNITS / f"{name}.service")["NoExecPaths"]).split()
+        assert f"-{WORD}" in forbidden
+
+
+def test_the_address_of_the_page_is_where_the_card_says_and_where_the_browser_waits():
+    screen = FIRMWARE / "common/screen/etc"
+    (folder,) = (screen / "tmpfiles.d/homeward-screen.conf").read_text(encoding="utf-8").splitlines()[1:]
+    assert folder.split()[1] == str(Path(PAGE).parent)
+    assert settings(screen / "systemd/system/homeward-screen.service")["ExecStart"][0].split()[1] == PAGE
 
 
 def test_the_folder_of_recordings_is_the_one_that_the_card_names_and_its_writer_owns():
@@ -121,7 +139,7 @@ def test_other_words_are_recorded_as_soon_as_the_organisations_facts_have_change
     assert watched["PathChanged"] == [f"/var/lib/homeward/{name}" for name in names]
 
 
-def test_every_kiosk_gets_what_speaks_but_the_virtual_one_that_has_no_loudspeaker():
+def test_every_kiosk_gets_what_speaks_but_the_virtual_one_that_is_given_its_recordings():
     installer = (FIRMWARE / "install").read_text(encoding="utf-8")
     assert "\nSITE=voice\n" in installer
     assert "homeward-voices.service homeward-voices.path" in installer
@@ -131,7 +149,34 @@ def test_every_kiosk_gets_what_speaks_but_the_virtual_one_that_has_no_loudspeake
     assert voice.isdisjoint(rootfs.packages())
 
 
+# Kinds of devices that a module brings, which may come after the unit was started: systemd allows the kinds it knows.
+BROUGHT_BY = {"char-alsa": "snd", "char-video4linux": "videodev", "char-media": "mc", "char-drm": "drm"}
+BUILT_IN = {"char-gpiochip", "char-dma_heap"}  # in Debian's and in Raspberry Pi's kernels
+
+
+@pytest.mark.parametrize(("tree", "unit"), [("kiosk", "homeward-kiosk"), ("screen", "homeward-screen")])
+def test_every_kind_of_device_that_a_unit_allows_is_known_before_the_unit_is_started(tree, unit):
+    etc = FIRMWARE / "common" / tree / "etc"
+    (file,) = (etc / "modules-load.d").glob("*.conf")
+    loaded = {line for line in file.read_text(encoding="ascii").splitlines() if not line.startswith("#")}
+    allowed = {said.split()[0] for said in settings(etc / f"systemd/system/{unit}.service")["DeviceAllow"]}
+    assert {BROUGHT_BY[kind] for kind in allowed - BUILT_IN} == loaded
+
+
 SCREEN = FIRMWARE / "common/screen/etc/systemd/system"
+
+
+def test_the_browser_is_no_login_which_would_take_it_out_of_what_its_unit_denies():
+    screen = settings(SCREEN / "homeward-screen.service")
+    assert "PAMName" not in screen
+    assert "seatd.service" in screen["After"][0].split()
+    handed = settings(SCREEN / "seatd.service.d/homeward.conf")["ExecStart"]
+    assert handed == ["", f"/usr/sbin/seatd -g {screen['User'][0]}"]
+
+
+def test_a_kiosk_with_a_screen_is_tried_with_the_packages_that_it_gets():
+    lines = (FIRMWARE / "common/packages.txt").read_text(encoding="utf-8").splitlines()
+    assert {line.split()[0] for line in lines if line.split("#")[0].split()[1:] == ["screen"]} == set(debian.SCREEN)
 
 
 def test_the_browser_has_the_kiosks_loopback_and_nothing_of_what_the_kiosk_keeps():

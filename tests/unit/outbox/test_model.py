@@ -127,10 +127,11 @@ class TwoAtOnce(RuleBasedStateMachine):
 
     @rule(number=numbers)
     def take_back(self, number: int) -> None:
-        here = number in self.waiting or number in self.taken_back
-        assert self.handles[KIOSK].take_back(an_id(number)) == here
-        if number in self.waiting:
-            self.taken_back[number] = self.waiting.pop(number)
+        assert self.handles[KIOSK].take_back(an_id(number)) == (number in self.known)
+        for there in (self.waiting, self.receipted):
+            if number in there:
+                self.taken_back[number] = there.pop(number)
+        if number in self.taken_back:
             assert self.taken_back[number][-50:] not in (self.folder / "outbox.db").read_bytes()
         self.sent.discard(number)
 

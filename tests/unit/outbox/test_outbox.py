@@ -5,32 +5,20 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import resource
 import sqlite3
 import stat
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.errors import NotWaitingError, OutboxError, OutboxFullError
-from edge_agent.outbox import Backlog, Limits, Link, Outbox, Room, Settlement, State
-from edge_agent.wire.sealing import MAX_RECORD_BYTES
-from tests.unit.outbox.world import ROOMY, an_id, damage, fill, must_not_seal, opened, receipt, sealed_with, sealing
+from edge_agent.errors import OutboxError
+from edge_agent.outbox import Backlog, Link, Outbox, Settlement, State
+from edge_agent.wire.fields import MAX_RECORD_BYTES
+from tests.unit.outbox.world import ROOMY, an_id, fill, must_not_seal, opened, receipt, sealed_with, sealing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "outbox.db"
-
-
-@pytest.fixture
-def outbox(path: Path) -> Iterator[Outbox]:
-    with opened(path) as outbox:
-        yield outbox
 
 
 # -- Queueing ----------------------------------------------------------------------------------------------------------
@@ -138,12 +126,15 @@ def test_sent_means_that_it_may_need_sending_again(path: Path) -> None:
         assert outbox.backlog().records == 3
 
 
-def test_a_mark_of_sent_is_written_down_with_the_next_receipt(path: Path) -> None:
-    with opened(path) as courier, opened(path) as kiosk:
-        entries = fill(kiosk, range(2))
-        courier.mark_sent([entry.record_id for entry in entries])
-        assert kiosk.waiting(10)[1].state is State.QUEUED
-        receipt(courier, entries[0])
+def test_a_mark_of_sent_is_written_down_at_the_end_and_costs_the_card_nothing_before(path: Path) -> None:
+    with opened(path) as kiosk:
+        with opened(path) as courier:
+            entries = fill(kiosk, range(2))
+            size = path.stat().st_size
+            courier.mark_sent([entry.record_id for entry in entries])
+            assert path.stat().st_size == size
+            receipt(courier, entries[0])
+            assert [entry.state for entry in kiosk.waiting(10)] == [State.QUEUED]
         assert [entry.state for entry in kiosk.waiting(10)] == [State.SENT]
 
 
@@ -154,6 +145,14 @@ def test_a_receipt_lets_the_bytes_go_and_nothing_else_does(outbox: Outbox) -> No
     assert [entry.record_id for entry in outbox.waiting(10)] == [second.record_id]
     with pytest.raises(OutboxError, match="waits"):
         outbox.read(first.record_id)
+
+
+def test_what_waits_can_be_listed_and_asked_for_by_its_id(outbox: Outbox) -> None:
+    entries = fill(outbox, range(3))
+    receipt(outbox, entries[1])
+    assert outbox.waiting_ids(9) == [entries[0].record_id, entries[2].record_id]
+    assert outbox.waiting_ids(1) == [entries[0].record_id]
+    assert [outbox.holds(entry.record_id) for entry in entries] == [True, False, True]
 
 
 @pytest.mark.red_line(14)
@@ -185,187 +184,6 @@ def test_tombstones_are_forgotten_in_the_end_and_waiting_records_never(path: Pat
     with opened(path) as outbox:
         assert (outbox.highest()[1], outbox.salvages()) == (1281, ())
         assert outbox.waiting(10) == [waiting]
-
-
-# -- Room --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.red_line(14)
-def test_room_is_told_before_anyone_consents(path: Path) -> None:
-    with opened(path, Limits(max_bytes=3 * MAX_RECORD_BYTES, max_records=3, keep_free_bytes=0)) as outbox:
-        assert outbox.room() == Room(3, 3 * MAX_RECORD_BYTES)
-        entries = fill(outbox, range(2))
-        assert outbox.room() == Room(1, 3 * MAX_RECORD_BYTES - 6000)
-        fill(outbox, range(2, 3))
-        with pytest.raises(OutboxFullError, match="as many records as it may") as caught:
-            outbox.room()
-        assert "Let the courier send" in caught.value.next_step
-        receipt(outbox, entries[0])
-        assert outbox.room().records == 1
-
-
-@pytest.mark.red_line(14)
-def test_full_is_when_a_record_of_the_largest_size_no_longer_fits(path: Path) -> None:
-    with opened(path, Limits(max_bytes=MAX_RECORD_BYTES + 2999, max_records=10, keep_free_bytes=0)) as outbox:
-        outbox.room()
-        fill(outbox, range(1))
-        with pytest.raises(OutboxFullError, match="as many bytes as it may"):
-            outbox.room()
-
-
-def test_an_append_past_the_bounds_is_refused_and_changes_nothing(path: Path) -> None:
-    with opened(path, Limits(max_bytes=5000, max_records=2, keep_free_bytes=0)) as outbox:
-        fill(outbox, range(1))
-        with pytest.raises(OutboxFullError, match="bytes"):
-            outbox.append(an_id(1), sealing(1))
-        outbox.append(an_id(1), sealing(1, size=2000))
-        with pytest.raises(OutboxFullError, match="records"):
-            outbox.append(an_id(2), sealing(2, size=100))
-        assert (outbox.backlog(), outbox.highest()[1]) == (Backlog(2, 5000), 2)
-
-
-@pytest.mark.red_line(14)
-def test_a_disk_with_no_more_than_what_is_to_be_kept_free_has_no_room(path: Path) -> None:
-    keep_all = Limits(max_bytes=1 << 20, max_records=10, keep_free_bytes=1 << 60)
-    with opened(path, keep_all) as outbox:
-        with pytest.raises(OutboxFullError, match="No space"):
-            outbox.room()
-        fill(outbox, range(1))  # who has consented already gets in: that is what the kept space is for
-        assert outbox.backlog().records == 1
-
-
-def test_what_was_let_go_is_the_disks_again(path: Path) -> None:
-    with opened(path) as outbox:
-        entries = fill(outbox, range(20), size=MAX_RECORD_BYTES)
-        outbox.append(an_id(99), sealing(99))
-        receipt(outbox, *entries)
-        while outbox.tidy():
-            pass
-        assert path.stat().st_blocks * 512 < 2 * MAX_RECORD_BYTES
-        assert outbox.read(an_id(99))
-
-
-def test_a_disk_that_fills_up_in_the_middle_of_an_append_loses_nothing(outbox: Outbox, path: Path) -> None:
-    fill(outbox, range(2))
-    before = outbox.highest(), outbox.waiting(10)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5000, hard))
-    try:
-        with pytest.raises(OutboxFullError, match="No space"):
-            outbox.append(an_id(5), sealing(5, size=9000))  # its beginning can still be written
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert (outbox.highest(), outbox.waiting(10)) == before
-    assert outbox.append(an_id(5), sealing(5)).seq == 3
-
-
-# -- A new file in time ------------------------------------------------------------------------------------------------
-
-
-def test_a_file_that_is_mostly_dead_is_exchanged_for_one_with_what_still_matters(path: Path) -> None:
-    with opened(path, renew_after=100_000) as kiosk, opened(path, renew_after=100_000) as courier:
-        entries = fill(kiosk, range(30), size=5000)
-        kiosk.take_back(an_id(28))
-        courier.mark_sent([an_id(29)])
-        first = path.stat().st_ino
-        receipt(courier, *entries[:27])
-        courier.tidy()
-        assert path.stat().st_ino != first
-        assert path.stat().st_size < 50_000
-        assert [(entry.seq, entry.state) for entry in kiosk.waiting(9)] == [(28, State.QUEUED), (30, State.SENT)]
-        assert [entry.seq for entry in kiosk.taken_back()] == [29]
-        assert kiosk.append(entries[0].record_id, must_not_seal).state is State.RECEIPTED
-        links: list[Link] = []
-        kiosk.append(an_id(50), lambda link: links.append(link) or b"sealed")
-        assert links == [Link(entries[0].epoch, 31, entries[29].sha256)]
-        assert courier.read(an_id(29)) == sealed_with(Link(entries[0].epoch, 30, entries[28].sha256), 29, 5000)
-        assert (courier.backlog().records, courier.salvages()) == (3, ())
-
-
-def test_a_file_with_much_that_waits_is_left_as_it_is(path: Path) -> None:
-    with opened(path, renew_after=10_000) as outbox:
-        entries = fill(outbox, range(8), size=5000)
-        first = path.stat().st_ino
-        receipt(outbox, *entries[:5])
-        outbox.tidy()
-        assert path.stat().st_ino == first
-
-
-def test_a_new_file_is_not_begun_on_a_disk_without_the_space_for_it(path: Path) -> None:
-    keep_all = Limits(max_bytes=1 << 20, max_records=100, keep_free_bytes=1 << 60)
-    with opened(path, keep_all, renew_after=10_000) as outbox:
-        entries = fill(outbox, range(8), size=5000)
-        first = path.stat().st_ino
-        receipt(outbox, *entries)
-        outbox.tidy()
-        assert path.stat().st_ino == first
-
-
-# -- Taken back --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.red_line(1)
-def test_a_record_that_is_taken_back_is_destroyed_and_its_place_stays_accounted_for(path: Path) -> None:
-    with opened(path) as kiosk, opened(path) as courier:
-        first, second, third = fill(kiosk, range(3), size=6000)
-        sealed = courier.read(second.record_id)
-        assert sealed in path.read_bytes()
-        assert kiosk.take_back(second.record_id)
-        left = path.read_bytes()
-        assert not any(sealed[at : at + 50] in left for at in range(0, 5950, 50))
-        assert [entry.record_id for entry in courier.waiting(9)] == [first.record_id, third.record_id]
-        assert courier.backlog() == Backlog(2, 12_000)
-        with pytest.raises(NotWaitingError):
-            courier.read(second.record_id)
-    with opened(path) as outbox:
-        (entry,) = outbox.taken_back()
-        assert (entry.seq, entry.sha256, entry.record_id) == (2, second.sha256, second.record_id)
-        assert entry.state is State.TAKEN_BACK
-        assert outbox.append(second.record_id, must_not_seal) == entry
-        assert outbox.append(an_id(4), sealing(4)).seq == 4
-
-
-def test_taking_back_says_whether_the_record_was_here(outbox: Outbox) -> None:
-    first, second = fill(outbox, range(2))
-    receipt(outbox, first)
-    assert not outbox.take_back(first.record_id)
-    assert not outbox.take_back(an_id(77))
-    assert outbox.take_back(second.record_id)
-    assert outbox.take_back(second.record_id)  # so that it can be asked again when the answer was lost
-
-
-def test_a_late_receipt_of_a_record_that_was_taken_back_leaves_the_withdrawal_to_be_made(outbox: Outbox) -> None:
-    (entry,) = fill(outbox, range(1))
-    outbox.mark_sent([entry.record_id])
-    outbox.take_back(entry.record_id)
-    assert outbox.mark_receipted({entry.record_id: entry.sha256}) == {entry.record_id: Settlement.TAKEN_BACK}
-    assert len(outbox.taken_back()) == 1
-    outbox.withdrawn([entry.record_id, an_id(77)])
-    assert outbox.taken_back() == []
-    assert outbox.mark_receipted({entry.record_id: entry.sha256}) == {entry.record_id: Settlement.ALREADY}
-
-
-def test_what_was_taken_back_is_remembered_until_its_withdrawal_has_arrived(path: Path) -> None:
-    with opened(path, renew_after=100_000) as outbox:
-        fill(outbox, range(1), size=100)
-        outbox.take_back(an_id(0))
-        for start in range(1, 1121, 40):
-            receipt(outbox, *fill(outbox, range(start, start + 40), size=100))
-            outbox.tidy()
-        assert [entry.seq for entry in outbox.taken_back()] == [1]
-
-
-@pytest.mark.red_line(1)
-def test_what_is_taken_back_goes_from_damaged_files_that_were_set_aside_too(path: Path) -> None:
-    with opened(path) as outbox:
-        entries = fill(outbox, range(3))
-        sealed = outbox.read(entries[1].record_id)
-    damage(path, 0, bytes(100))
-    with opened(path) as outbox:
-        aside = path.with_name(outbox.salvages()[0].set_aside)
-        assert sealed in aside.read_bytes()
-        assert outbox.take_back(entries[1].record_id)
-        assert sealed[-100:] not in aside.read_bytes() + path.read_bytes()
 
 
 # -- Two at once -------------------------------------------------------------------------------------------------------
@@ -406,6 +224,15 @@ def test_a_missing_folder_is_told_with_what_to_look_at(tmp_path: Path) -> None:
     with pytest.raises(OutboxError, match="No such file") as caught:
         Outbox.open(tmp_path / "gone" / "outbox.db", ROOMY)
     assert "is mounted" in caught.value.next_step
+
+
+def test_whoever_can_go_on_without_it_opens_it_by_the_first_use_that_can(tmp_path: Path) -> None:
+    with closing(Outbox(tmp_path / "later" / "outbox.db", ROOMY)) as outbox:
+        for _ in range(2):
+            with pytest.raises(OutboxError, match="No such file"):
+                outbox.room()
+        (tmp_path / "later").mkdir()
+        assert len(fill(outbox, range(1))) == 1
 
 
 @pytest.mark.red_line(14)

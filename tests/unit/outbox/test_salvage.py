@@ -22,13 +22,8 @@ HEAD, FIRST, LAST, NOTES = 0, 1, 8, 9  # the frames of the file below
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "outbox.db"
-
-
-@pytest.fixture
 def entries(path: Path) -> list[Entry]:
-    """Eight records; 1 and 2 receipted and 3 sent, the rest waiting. Frame n is record n, frame 9 the notes."""
+    """Eight records; 1 and 2 receipted and 3 sent, the rest waiting. Frame n is record n, frame 9 the receipts."""
     with opened(path) as outbox:
         entries = fill(outbox, range(8), size=5000)
         outbox.mark_sent([entries[2].record_id])
@@ -150,7 +145,7 @@ def test_a_bad_frame_with_others_behind_it_is_never_cut_off(path: Path, entries:
         early = path.with_name("outbox.lock").read_bytes()
         fill(outbox, range(20, 23))
     path.with_name("outbox.lock").write_bytes(early)  # as after a power cut: the mark is behind
-    damage(path, frames_of(path)[10][0] + 10, b"rot")
+    damage(path, frames_of(path)[11][0] + 10, b"rot")
     with opened(path) as outbox:
         (report,) = outbox.salvages()
         assert [fates(report, entries[0].epoch)[seq] for seq in (8, 9, 10, 11)] == [
@@ -254,6 +249,22 @@ def test_what_was_taken_back_is_erased_at_the_next_opening_when_that_was_cut_off
         assert path.read_bytes()[at + HEADER_BYTES :].startswith(sealed)
     with opened(path):
         assert path.read_bytes()[at + HEADER_BYTES :].startswith(bytes(5000))
+
+
+@pytest.mark.red_line(1)
+def test_what_was_taken_back_is_erased_in_the_damaged_file_when_that_was_cut_off(
+    path: Path, entries: list[Entry]
+) -> None:
+    at, frame, sealed = frames_of(path)[6]
+    with opened(path) as outbox:
+        outbox._run(lambda file: file.note([Note(State.TAKEN_BACK, frame.label)]))
+    damage(path, 0, bytes(BLOCK))
+    with opened(path) as outbox:
+        assert frame.label.record_id not in [entry.record_id for entry in outbox.waiting(10)]
+        assert [entry.record_id for entry in outbox.taken_back()] == [frame.label.record_id]
+        aside = path.with_name(outbox.salvages()[0].set_aside)
+    assert aside.read_bytes()[at + HEADER_BYTES :].startswith(bytes(len(sealed)))
+    assert sealed[-100:] not in path.read_bytes()
 
 
 @pytest.mark.red_line(14)

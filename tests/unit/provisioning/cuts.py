@@ -57,13 +57,15 @@ def raising(fault):
     return strike
 
 
-def every_cut(act, strike):
+def every_cut(act, strike, before=lambda: None):
     """Run `act` with a cut at its first touch, at its second, and so on until it ends before the cut.
 
-    Yield after each the number and what came of it: an exception, or None when it did as if nothing were.
+    `before` goes before each run, uncut. Yield after each the number and what came of it: an exception, or None when it
+    did as if nothing were.
     """
     for number in itertools.count(1):
         met = None
+        before()
         with armed(number, strike) as cut:
             try:
                 act()

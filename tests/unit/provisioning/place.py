@@ -7,6 +7,8 @@ import getpass
 import shutil
 
 from edge_agent.wire import enrolment
+from provisioning.acts import enrolment as enrolling
+from provisioning.card import WORD
 from provisioning.children import Child, Mosquitto
 from provisioning.fleet_directory import FleetDirectory
 from provisioning.front_desk import FrontDesk
@@ -18,9 +20,11 @@ from tests.unit.provisioning.world import OFFICE, KioskKeys, Staff
 
 
 def make_folders(here):
-    """What the image makes on a kiosk."""
-    for name in ("shared", "kiosk", "courier"):
+    """What the image makes on a kiosk; what it makes in memory lies here, too."""
+    for name in ("shared", "kiosk", "courier", "memory"):
         (here / name).mkdir(exist_ok=True)
+    settings = here / "kiosk.toml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace(WORD, "memory"), encoding="utf-8")
 
 
 class Place(Staff):
@@ -89,4 +93,4 @@ class Desk(FrontDesk):
 
     def consider(self, raw):
         request = enrolment.read_application(raw)
-        return self._office().consider(request.name, raw, self._keys)
+        return enrolling.consider(self._office(), request.name, raw, self._keys)

@@ -114,7 +114,7 @@ def test_a_fleet_is_never_begun_over_another(staff):
 def test_a_fleet_without_an_escrow_does_not_begin(new):
     words = new.init_words()
     at = words.index("--escrow")
-    assert_refused(new, "an escrow's", *words[:at], *words[at + 2 :])
+    assert_refused(new, "An escrow's key", *words[:at], *words[at + 2 :])
 
 
 def test_one_passphrase_for_both_is_refused(new):
@@ -148,6 +148,7 @@ def test_a_file_that_is_no_public_key_is_refused(staff, text):
         ("kiosk-1", ["--time-zone", "Asia/Nowhere"], "no time zone"),
         ("kiosk-1", ["--time-zone", "../../etc/passwd"], "no time zone"),
         ("kiosk-1", ["--languages", "uyghur please"], "languages"),
+        ("kiosk-1", ["--languages", "ug,xx,en"], "no kiosk has words in xx"),
         ("kiosk-1", ["--place", "two\nlines"], "printable"),
         ("kiosk-1", ["--place", ""], "named on one line"),
         ("kiosk-1", ["--accuracy", "200000"], "between 0 and 100,000 metres"),
@@ -184,6 +185,17 @@ def test_requests_that_are_damaged_or_of_one_key_are_refused(staff):
     tls = keys.requests["tls"]
     tls.write_bytes(tls.read_bytes()[:200])
     assert_refused(staff, "no signing request", "certify", "kiosk-1", *keys.words, *rest)
+
+
+def test_an_order_to_nobody_is_refused_and_one_that_is_only_looked_at_changes_nothing(staff):
+    staff.ok(*staff.add("kiosk-1", staff.folder / "card"))
+    pause = ["order", "--mode", "pause"]
+    assert_refused(staff, "no kiosk is in service yet", *pause, "--yes", *staff.office)
+    before = staff.everything()
+    shown = staff.ok(*pause, "kiosk-1", "--dry-run")
+    assert "+ mode pause" in shown
+    assert "Nothing was changed" in shown
+    assert staff.everything() == before
 
 
 def test_a_kiosk_that_nobody_knows_can_not_be_revoked(staff):

@@ -80,9 +80,9 @@ def test_how_far_a_time_is_from_now_is_said_in_words(apart, words):
 
 def test_a_command_that_an_error_names_is_a_link_to_its_page_and_other_words_are_only_words():
     said = linked("Make another: `homeward-fleet card kiosk-1`, or <b>ask</b> `homeward-desk key`.")
-    assert '<a href="/kiosks/kiosk-1/card"><code>homeward-fleet card kiosk-1</code></a>' in said
+    assert '<a href="/kiosks/kiosk-1/card"><code dir="ltr">homeward-fleet card kiosk-1</code></a>' in said
     assert "&lt;b&gt;ask&lt;/b&gt;" in said
-    assert "<code>homeward-desk key</code>." in said
+    assert '<code dir="ltr">homeward-desk key</code>.' in said
 
 
 def test_a_sentence_begins_and_ends_as_sentences_do():

@@ -9,7 +9,8 @@ from edge_agent.enrolment.certificates import make_request
 from edge_agent.wire import enrolment
 from edge_agent.wire.enrolment import Request
 from edge_agent.wire.keys import SoftwareSigner
-from provisioning.enrolment import RefusedError
+from provisioning.acts import enrolment as enrolling
+from provisioning.decisions.enrolment import RefusedError
 from provisioning.fleet import FleetError
 from provisioning.fleet_directory import FleetDirectory
 from provisioning.office import Office
@@ -48,10 +49,10 @@ class Bench:
         return Newcomer(self.staff.folder / kiosk)
 
     def consider(self, name, raw):
-        return self.office.consider(name, raw, self.open_keys)
+        return enrolling.consider(self.office, name, raw, self.open_keys)
 
     def approve(self, name, raw):
-        return self.office.approve([self.consider(name, raw)], self.open_keys)[0]
+        return enrolling.approve(self.office, [self.consider(name, raw)], self.open_keys)[0]
 
     def reason(self, name, raw):
         before = self.staff.everything()
@@ -126,11 +127,11 @@ def test_two_who_ask_with_one_card_are_never_both_enrolled(bench):
     applicants = [bench.consider(owner.claim, each.apply()) for each in (owner, thief)]
     assert applicants[0].words != applicants[1].words
     with pytest.raises(FleetError, match="twice"):
-        bench.office.approve(applicants, bench.open_keys)
+        enrolling.approve(bench.office, applicants, bench.open_keys)
     assert bench.staff.state().registered.keys == []
-    bench.office.approve(applicants[:1], bench.open_keys)
+    enrolling.approve(bench.office, applicants[:1], bench.open_keys)
     with pytest.raises(RefusedError, match="used already"):
-        bench.office.approve(applicants[1:], bench.open_keys)
+        enrolling.approve(bench.office, applicants[1:], bench.open_keys)
 
 
 def test_a_renewal_is_granted_to_the_kiosks_own_key_alone(bench):

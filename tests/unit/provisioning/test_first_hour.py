@@ -37,6 +37,34 @@ def test_the_guided_flow_asks_explains_and_goes_on_once_the_paper_was_read(new):
     assert new.state().backup_proven
 
 
+def test_the_guided_flow_asks_for_the_files_too_and_again_after_a_slip(new):
+    lost, known = new.folder / "lost.pub", new.folder / "known.key"
+    known.write_text("somebody's", encoding="utf-8")
+    slips = {
+        "Coast 1": "is no id",
+        "localhost": "no broker's address",
+        lost: "can't be read",
+        known: "is there already",
+    }
+    answers = ["Coast 1", "coast", "The NGO", "+86 991 000 0000", "CN", "localhost", "localhost:8883"]
+    answers += [lost, new.public("Amina"), "y", new.public("Bakhyt"), "n", new.public("Escrow"), "n", known, new.root]
+    secrets = ["short", "short", OFFICE, OFFICE, OFFICE, OFFICE, ROOT, ROOT]
+    said = new.fails("init", entered="\n".join(map(str, [*answers, *secrets, *["a b c d"] * 3])) + "\n")
+    for said_of_it in [*slips.values(), "shorter than 12", "the office's too"]:
+        assert said_of_it in said
+    assert "the fleet waits" in said
+    assert [r.name for r in new.state().trusted.content.recipients] == ["Amina", "Bakhyt", "Escrow"]
+    assert known.read_text(encoding="utf-8") == "somebody's"
+
+
+def test_add_asks_for_what_it_was_not_given(staff):
+    answers = ["East hall", "Urumqi", "95", "43.8", "87.6", "Asia/Urumqi", "ug, zh", staff.folder / "card"]
+    said = staff.ok("add", "kiosk-1", *staff.office, entered="\n".join(map(str, answers)) + "\n")
+    assert "less than or equal to 90" in said
+    plan = staff.state().kiosk("kiosk-1").plan
+    assert (plan.site.name, plan.site.latitude, plan.languages) == ("East hall", 43.8, ["ug", "zh"])
+
+
 def test_two_of_three_sheets_give_the_root_and_one_does_not(new):
     first, second, third = new.begin("--split", "2of3")
     assert "don't give the root" in new.fails("backup", "prove", "--read", first)

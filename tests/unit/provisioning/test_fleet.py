@@ -7,9 +7,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from edge_agent.wire import bundle, registry
 from edge_agent.wire.bundle import Holder, Recipient
-from edge_agent.wire.consent import Controller
+from edge_agent.wire.fields import Controller
 from edge_agent.wire.keys import RecipientPrivateKey, SoftwareSigner
-from provisioning import audit, fleet
+from provisioning import audit
+from provisioning.decisions import claims, service, trust
+from provisioning.decisions.permission import check_clock
 from provisioning.fleet import Certificate, Claim, ClockError, FleetError, State
 from tests.unit.provisioning.test_nothing_half_done import plan
 from tests.unit.provisioning.world import DAY, NOW
@@ -24,7 +26,7 @@ KIOSKS = ["kiosk-1", "kiosk-2", "kiosk-3"]
 
 
 def a_state():
-    content = fleet.first_bundle(
+    content = trust.first_bundle(
         "coast",
         Controller(name="The NGO", contact="+86"),
         "CN",
@@ -78,25 +80,25 @@ class Staff(RuleBasedStateMachine):
     @rule(chosen=st.lists(st.sampled_from(range(4)), max_size=4))
     def change_recipients(self, chosen):
         wanted = [RECIPIENTS[number] for number in chosen]
-        self.attempt(lambda: fleet.with_recipients(self.state, wanted, ROOT, now=self.now, days=365))
+        self.attempt(lambda: trust.with_recipients(self.state, wanted, ROOT, now=self.now, days=365))
 
     @rule(kiosk=st.sampled_from(KIOSKS))
     def add(self, kiosk):
-        self.attempt(lambda: fleet.with_kiosk(self.state, plan(kiosk), self.claim(), now=self.now))
+        self.attempt(lambda: claims.with_kiosk(self.state, plan(kiosk), self.claim(), now=self.now))
 
     @rule(kiosk=st.sampled_from(KIOSKS))
     def make_another_card(self, kiosk):
-        self.attempt(lambda: fleet.with_claim(self.state, kiosk, self.claim()))
+        self.attempt(lambda: claims.with_claim(self.state, kiosk, self.claim()))
 
-    @rule(kiosk=st.sampled_from(KIOSKS), key=st.sampled_from(KEYS))
-    def enrol(self, kiosk, key):
-        enrolled = fleet.Enrolled(kiosk, key, self.certificate())
-        self.attempt(lambda: fleet.with_enrolled(self.state, enrolled, ORDERS, now=self.now))
+    @rule(kiosk=st.sampled_from(KIOSKS), key=st.sampled_from(KEYS), request=st.sampled_from(["", "0c"]))
+    def enrol(self, kiosk, key, request):
+        enrolled = service.Enrolled(kiosk, key, self.certificate(), request=request)
+        self.attempt(lambda: service.with_enrolled(self.state, enrolled, ORDERS, now=self.now))
 
     @precondition(lambda self: self.state.kiosks)
     @rule(kiosk=st.sampled_from(KIOSKS))
     def revoke(self, kiosk):
-        self.attempt(lambda: fleet.with_revoked(self.state, kiosk, ORDERS, now=self.now))
+        self.attempt(lambda: service.with_revoked(self.state, kiosk, ORDERS, now=self.now))
 
     @invariant()
     def versions_never_go_back_and_what_is_signed_can_be_read(self):
@@ -125,13 +127,19 @@ class Staff(RuleBasedStateMachine):
 
     @invariant()
     def every_certificate_of_a_revoked_kiosk_and_every_dead_claim_is_on_the_crl(self):
-        listed = set(fleet.revoked_certificates(self.state, self.now))
+        listed = set(service.revoked_certificates(self.state, self.now))
         for kiosk in self.state.kiosks:
             all_of_it = {held.serial for held in [*kiosk.certificates, kiosk.claim.certificate]}
             assert not kiosk.revoked_at or all_of_it <= listed
-            assert kiosk.claim.used_at is None or kiosk.claim.certificate.serial in listed
+            assert kiosk.claim.may_knock(self.now) or kiosk.claim.certificate.serial in listed
             if kiosk.claim.used_at is None and kiosk.revoked_at is None:
                 assert kiosk.claim.certificate.serial not in listed
+
+    @invariant()
+    def what_a_kiosk_in_service_delivers_with_is_never_on_the_crl(self):
+        listed = set(service.revoked_certificates(self.state, self.now))
+        serving = [self.state.kiosk(kiosk) for kiosk in self.state.in_service]
+        assert not {kiosk.certificates[-1].serial for kiosk in serving} & listed
 
 
 TestStaff = Staff.TestCase
@@ -139,16 +147,16 @@ TestStaff.settings = settings(deadline=None, max_examples=25, stateful_step_coun
 
 
 def test_a_clock_that_is_a_little_behind_is_no_fault():
-    fleet.check_clock(NOW - 60, NOW)
+    check_clock(NOW - 60, NOW)
 
 
 @pytest.mark.parametrize(("now", "last"), [(NOW - DAY, NOW), (NOW + 366 * DAY, NOW), (0, None)])
 def test_a_clock_that_can_not_be_right_is_a_fault(now, last):
     with pytest.raises(ClockError):
-        fleet.check_clock(now, last)
+        check_clock(now, last)
 
 
 def test_two_recipients_of_one_name_are_refused():
     twin = Recipient(name=RECIPIENTS[0].name, holder=Holder.CASEWORKER, key=RECIPIENTS[2].key)
     with pytest.raises(FleetError, match="same name"):
-        fleet.check_recipients([RECIPIENTS[0], twin])
+        trust.check_recipients([RECIPIENTS[0], twin])

@@ -7,10 +7,12 @@ import pytest
 from edge_agent.errors import RolledBackError, UnknownSignerError
 from edge_agent.wire import roll, status
 from edge_agent.wire.documents import to_cbor
+from edge_agent.wire.fields import ClockQuality
 from edge_agent.wire.keys import SoftwareSigner
-from edge_agent.wire.report import ClockQuality
 from provisioning import fleet_view
-from provisioning.fleet import Enrolled, with_all_enrolled, with_orders
+from provisioning.acts import cards
+from provisioning.decisions.orders import with_orders
+from provisioning.decisions.service import Enrolled, with_all_enrolled
 from provisioning.fleet_view import SILENT_AFTER_S, Need, RollFile, View
 from tests.unit.provisioning.test_enrolment import Bench
 from tests.unit.provisioning.test_nothing_half_done import plan
@@ -29,7 +31,7 @@ class Kiosks:
         self.bench = Bench(staff)
         office, keys = self.bench.office, self.bench.open_keys
         names = ["kiosk-1", "kiosk-2", "kiosk-3"]
-        office.add_many([plan(name) for name in names], keys, staff.folder / "cards")
+        cards.add_many(office, [plan(name) for name in names], keys, staff.folder / "cards")
         self.signers = {name: SoftwareSigner.generate() for name in names}
         state = office.state()
         enrolled = [
@@ -89,6 +91,7 @@ def test_kiosks_that_are_well_need_nobody(kiosks):
         (Need.SILENT, {"online": False}),
         (Need.SILENT, {"at": NOW - SILENT_AFTER_S - 1}),
         (Need.BLOCKED, {"ready": False, "blocked_by": "camera"}),
+        (Need.BLOCKED, {"about": {"free_bytes": 0}}),
         (Need.MISSING, {"missing": 3}),
         (Need.DOUBT, {"doubt": "bad-signature"}),
         (Need.REFUSED, {"about": {"refused": 2}}),

@@ -11,17 +11,22 @@ from edge_agent.wire.bundle import trust
 from edge_agent.wire.keys import SoftwareSigner, kid
 from edge_agent.wire.receipts import Entry, Outcome, Receipt
 from edge_agent.wire.topics import Address
-from provisioning import keyring
+from provisioning import keyring, letters
+from provisioning.acts import enrolment as enrolling
+from provisioning.acts import orders as ordering
+from provisioning.acts import revocation
+from provisioning.acts import rotation as acts_rotation
+from provisioning.decisions.rotation import Step, next_step
 from provisioning.fleet import FleetError, Turn
 from provisioning.fleet_directory import FleetDirectory
 from provisioning.fleet_view import Seen, View
 from provisioning.office import Office
-from provisioning.rotation import Step, next_step
 from tests.unit.provisioning.cuts import every_cut, killed_at
 from tests.unit.provisioning.test_nothing_half_done import FAULTS
-from tests.unit.provisioning.world import NOW, OFFICE, ROOT, KioskKeys
+from tests.unit.provisioning.world import NOW, OFFICE, ROOT, KioskKeys, open_at_little_cost
 
 ROUND = ("begin", "switch", "finish")
+BY_BUNDLE = (Turn.RECEIPTS, Turn.ORDERS)  # another CA is in test_another_ca.py
 
 
 class Rotation:
@@ -31,14 +36,7 @@ class Rotation:
         self.staff = staff
         self.office = Office(FleetDirectory(staff.fleet), "Amina", NOW)
         self.out = staff.folder / "handed"
-        files = [
-            (staff.fleet / "office.keys", keyring.Purpose.OFFICE, OFFICE),
-            (staff.root, keyring.Purpose.ROOT, ROOT),
-        ]
-        opened = [keyring.unprotect(path.read_bytes(), "coast", purpose, words) for path, purpose, words in files]
-        monkeypatch.setattr("provisioning.keyring._SCRYPT_N", 1 << 4)
-        for held, (path, purpose, words) in zip(opened, files, strict=True):
-            path.write_bytes(keyring.protect(held, "coast", purpose, words))
+        open_at_little_cost(staff, monkeypatch)
         self.root = self.office.root(staff.root, ROOT)
 
     def kiosk(self):
@@ -75,11 +73,11 @@ class Rotation:
     def step(self, turn, step):
         match step:
             case Step.BEGIN:
-                self.office.begin_rotation(turn, OFFICE, self.root)
+                acts_rotation.begin(self.office, turn, OFFICE, self.root)
             case Step.SWITCH:
-                self.office.switch_rotation(turn, OFFICE, self.out)
+                acts_rotation.switch(self.office, turn, OFFICE, self.out)
             case Step.FINISH:
-                self.office.finish_rotation(turn, OFFICE, self.root)
+                acts_rotation.finish(self.office, turn, OFFICE, self.root)
 
     def assert_sound(self, turn, step):
         """The step happened or did not; the office's keys open, sign, and are believed; the log is whole."""
@@ -125,13 +123,13 @@ def test_receipts_of_the_old_key_and_of_the_new_are_believed_until_the_last_step
 def test_orders_and_registry_are_signed_anew_only_once_kiosks_believe_the_new_key(rotation):
     rotation.kiosk()
     old, before = rotation.office.keys(OFFICE), rotation.bundle
-    letters = []
+    sent = []
 
     def believed(bundle):
         """Have the kiosk and an intake read what is sent now; give the key that signed both."""
         state, keys = rotation.state, rotation.office.keys(OFFICE)
-        (letter,) = rotation.office.orders(state, ["kiosk-1"], keys)
-        letters.append(letter.payload)
+        (letter,) = letters.orders(state, ["kiosk-1"], keys)
+        sent.append(letter.payload)
         assert orders.trust(letter.payload, bundle, Address("coast", "kiosk-1"), newer_than=0)
         assert registry.trust(state.registry, bundle).version == state.registered.version
         limit = orders.Orders.MAX_BYTES
@@ -147,7 +145,7 @@ def test_orders_and_registry_are_signed_anew_only_once_kiosks_believe_the_new_ke
     assert believed(overlap) == new  # and takes up the last bundle by orders that it believes
     assert believed(rotation.bundle) == new
     with pytest.raises(UnknownSignerError):
-        orders.trust(letters[0], rotation.bundle, Address("coast", "kiosk-1"), newer_than=0)
+        orders.trust(sent[0], rotation.bundle, Address("coast", "kiosk-1"), newer_than=0)
     assert believed(overlap)
 
 
@@ -176,7 +174,7 @@ def test_the_old_receipt_key_stays_until_an_intake_has_answered_with_the_new_one
     assert [kid(key).hex() for key in rotation.state.named(Turn.RECEIPTS)] == [new]
 
 
-@pytest.mark.parametrize("turn", Turn)
+@pytest.mark.parametrize("turn", BY_BUNDLE)
 def test_a_dry_run_and_a_no_show_the_difference_and_change_nothing(rotation, turn):
     for _step in Step:
         before = rotation.staff.everything()
@@ -184,14 +182,17 @@ def test_a_dry_run_and_a_no_show_the_difference_and_change_nothing(rotation, tur
         assert f"step {next_step(rotation.state, turn)} of 3" in shown
         assert kid(rotation.state.in_force(turn)).hex() in shown
         out = ["--out", rotation.out] if turn is Turn.RECEIPTS else []
-        assert "nothing was changed" in rotation.staff.fails("rotate", turn, *out, "--anyway", entered="n\n")
+        words = ["rotate", turn, "--root", rotation.staff.root, *out, "--anyway"]
+        assert "nothing was changed" in rotation.staff.fails(*words, entered="n\n")
         assert rotation.staff.everything() == before
         rotation.rotate(turn, "--anyway")
 
 
 def test_the_steps_that_sign_a_bundle_ask_for_the_stick_and_the_log_tells_each_step(rotation):
     staff = rotation.staff
-    assert "name its file with --root" in staff.fails("rotate", "orders", *staff.office, "--yes")
+    said = staff.fails("rotate", "orders", *staff.office)
+    assert "name its file with --root" in said
+    assert "Do this?" not in said
     for _step in Step:
         rotation.rotate("orders", "--anyway")
     told = [entry for entry in rotation.office.directory.log(rotation.state).entries if entry.act == "rotate"]
@@ -212,30 +213,30 @@ def test_keys_that_were_opened_before_a_switch_sign_nothing_any_more(rotation):
     rotation.kiosk()
     opened = rotation.office.keys(OFFICE)
     rotation.rotate("orders")
-    rotation.office.order(["kiosk-1"], opened, changes={"delivery.window": 8})
+    ordering.order(rotation.office, ["kiosk-1"], opened, changes={"delivery.window": 8})
     rotation.rotate("orders", "--anyway")
     before = rotation.staff.everything()
     for act in (
-        lambda: rotation.office.orders(rotation.state, ["kiosk-1"], opened),
-        lambda: rotation.office.revoke("kiosk-1", opened),
-        lambda: rotation.office.turn_away("kiosk-1", b"", "refused-by-staff", opened),
+        lambda: letters.orders(rotation.state, ["kiosk-1"], opened),
+        lambda: revocation.out_of_service(rotation.office, "kiosk-1", opened),
+        lambda: enrolling.turn_away(rotation.office, "kiosk-1", b"", "refused-by-staff", opened),
     ):
         with pytest.raises(FleetError, match="replaced since these keys were opened"):
             act()
     assert rotation.staff.everything() == before
-    rotation.office.revoke("kiosk-1", rotation.office.keys(OFFICE))
+    revocation.out_of_service(rotation.office, "kiosk-1", rotation.office.keys(OFFICE))
 
 
 def test_both_keys_can_be_replaced_at_once_and_again(rotation):
-    first = [rotation.state.in_force(turn) for turn in Turn]
+    first = [rotation.state.in_force(turn) for turn in BY_BUNDLE]
     for _twice in range(2):
         for _step in Step:
             shutil.rmtree(rotation.out, ignore_errors=True)
-            for turn in Turn:
+            for turn in BY_BUNDLE:
                 rotation.rotate(turn, "--anyway")
     state = rotation.state
-    assert [len(state.named(turn)) for turn in Turn] == [1, 1]
-    assert not {state.in_force(turn) for turn in Turn} & set(first)
+    assert [len(state.named(turn)) for turn in BY_BUNDLE] == [1, 1]
+    assert not {state.in_force(turn) for turn in BY_BUNDLE} & set(first)
     assert state.switched == []
 
 
@@ -261,7 +262,7 @@ def test_once_it_is_finished_the_office_holds_the_old_key_no_more(rotation):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("turn", Turn)
+@pytest.mark.parametrize("turn", BY_BUNDLE)
 def test_each_step_is_whole_or_not_at_all_wherever_it_is_stopped(staff, rotation, turn, fault):
     cuts = 0
     for step in Step:
@@ -278,7 +279,7 @@ def test_each_step_is_whole_or_not_at_all_wherever_it_is_stopped(staff, rotation
     assert cuts > 30
 
 
-@pytest.mark.parametrize("turn", Turn)
+@pytest.mark.parametrize("turn", BY_BUNDLE)
 def test_a_power_cut_in_any_step_leaves_a_fleet_that_signs_and_is_believed(staff, rotation, turn):
     for step in Step:
         before = staff.folder.parent / f"before-{step.name}"
@@ -296,7 +297,7 @@ def test_a_power_cut_in_any_step_leaves_a_fleet_that_signs_and_is_believed(staff
 def test_another_fleets_root_begins_nothing(staff, rotation):
     before = staff.everything()
     with pytest.raises(FleetError, match="another fleet's root"):
-        rotation.office.begin_rotation(Turn.ORDERS, OFFICE, SoftwareSigner.generate())
+        acts_rotation.begin(rotation.office, Turn.ORDERS, OFFICE, SoftwareSigner.generate())
     with pytest.raises(FleetError, match="not what comes next"):
         rotation.step(Turn.ORDERS, Step.FINISH)
     assert staff.everything() == before

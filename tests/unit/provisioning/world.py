@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 from edge_agent.wire.keys import RecipientPrivateKey
+from provisioning import keyring
 from provisioning.certificates import private_pem
 from provisioning.cli import app
 from provisioning.fleet_directory import FleetDirectory
@@ -100,6 +101,18 @@ class Staff:
     def everything(self):
         """Give every file on this computer with its content."""
         return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+
+
+def open_at_little_cost(staff, monkeypatch):
+    """Protect a fleet's key files anew, so that a test may open them often."""
+    files = [
+        (staff.fleet / "office.keys", keyring.Purpose.OFFICE, OFFICE),
+        (staff.root, keyring.Purpose.ROOT, ROOT),
+    ]
+    opened = [keyring.unprotect(path.read_bytes(), "coast", purpose, words) for path, purpose, words in files]
+    monkeypatch.setattr("provisioning.keyring._SCRYPT_N", 1 << 4)
+    for held, (path, purpose, words) in zip(opened, files, strict=True):
+        path.write_bytes(keyring.protect(held, "coast", purpose, words))
 
 
 class KioskKeys:

@@ -12,17 +12,17 @@ from edge_agent.screen.board import Board, Kind, Picture
 ONE, OTHER = Picture(Kind.MIRROR, b"one"), Picture(Kind.MIRROR, b"other")
 
 
-def test_a_scene_and_the_ring_are_numbered_each_for_itself():
-    board = Board(lambda: None)
-    board.show(b"scene", 0.0)
-    board.show(b"scene", 0.4)
-    board.show(b"another", 0.4)
+def test_a_scene_its_light_and_the_ring_are_numbered_each_for_itself():
+    board = Board(told=lambda: None, seen=lambda: None)
+    for scene, lit, ring in [(b"scene", 1, 0.0), (b"scene", 2, 0.0), (b"scene", 1, 0.4), (b"another", 1, 0.4)]:
+        board.show(scene, lit, ring)
     shown = board.shown
-    assert (shown.scene, shown.scene_number, shown.ring, shown.ring_number) == (b"another", 2, 0.4, 1)
+    assert (shown.scene, shown.lit, shown.ring) == (b"another", 1, 0.4)
+    assert (shown.scene_number, shown.lit_number, shown.ring_number) == (2, 3, 1)
 
 
 def test_a_picture_is_replaced_and_taken_away_and_each_time_it_has_another_number():
-    board, numbers = Board(lambda: None), []
+    board, numbers = Board(told=lambda: None, seen=lambda: None), []
     for picture in (ONE, OTHER, None, None, ONE):
         board.see(picture)
         numbers.append(board.shown.picture_number)
@@ -31,7 +31,7 @@ def test_a_picture_is_replaced_and_taken_away_and_each_time_it_has_another_numbe
 
 @pytest.mark.red_line(7)
 def test_what_is_taken_away_is_not_kept():
-    board = Board(lambda: None)
+    board = Board(told=lambda: None, seen=lambda: None)
     board.see(ONE)
     board.see(None)
     assert board.shown.picture is None
@@ -44,9 +44,10 @@ def test_a_picture_in_a_log_shows_no_pixels():
 
 def test_every_change_wakes_and_many_threads_lose_none():
     woken = []
-    board = Board(lambda: woken.append(board.shown))
+    board = Board(told=lambda: woken.append(board.shown), seen=lambda: None)
     threads = [
-        threading.Thread(target=lambda n=n: [board.show(b"%d %d" % (n, i), 0.0) for i in range(200)]) for n in range(4)
+        threading.Thread(target=lambda n=n: [board.show(b"%d %d" % (n, i), 0, 0.0) for i in range(200)])
+        for n in range(4)
     ]
     for thread in threads:
         thread.start()

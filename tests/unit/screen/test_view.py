@@ -7,8 +7,9 @@ import re
 import msgspec
 import pytest
 
-from edge_agent.screen.view import view, waiting
+from edge_agent.screen.view import unlit, view, waiting
 from edge_agent.session.consent import Who
+from edge_agent.session.events import Blocked
 from edge_agent.session.notice import NOTICE, Facts, load
 from edge_agent.session.scene import LANTERNS, Act, Say
 from edge_agent.session.speech import label, spoken, statement
@@ -58,8 +59,25 @@ def test_every_choice_is_on_the_page_the_lit_one_too_and_what_a_hold_does_is_wha
         labels = [label(choice, notice, WORDS) for choice in person.scene.choices]
         assert [option.words[0].words for option in shown.options] == labels
     assert len(shown.options) == len(person.scene.choices)
-    assert shown.lit == person.scene.lit
-    assert [line.words for line in shown.hold] == [line.words for line in spoken(person.scene, Say.CHOICE, WORDS)]
+    for option in shown.options:
+        said_of_it = spoken(person.scene, Say.CHOICE, WORDS)
+        assert [line.words for line in option.hold] == [line.words for line in said_of_it]
+        person.press()
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_a_press_and_a_hold_move_the_light_and_leave_the_rest_of_the_scene_as_it_is(stage):
+    person = Player().to(stage)
+    before, hangs_on = laid_out(person), unlit(person.scene, person.said)
+    for _ in person.scene.choices:
+        person.press()
+        assert (laid_out(person, person.said), unlit(person.scene, person.said)) == (before, hangs_on)
+
+
+def test_what_is_said_beside_a_scene_is_another_view_of_it():
+    person = Player().to(Stage.REVIEW)
+    assert unlit(person.scene, Say.NOTHING_CHOSEN) != unlit(person.scene, Say.CHOICE) == unlit(person.scene, Say.SCENE)
+    assert laid_out(person, Say.NOTHING_CHOSEN).aside
 
 
 @pytest.mark.red_line(12)
@@ -83,7 +101,7 @@ def test_a_warning_takes_the_whole_scene_and_leaves_nothing_to_choose():
     shown = laid_out(person, Say.WARNING)
     assert person.said is Say.WARNING
     assert " ".join(said(shown)) == WORDS["en"].text("say.warning")
-    assert (shown.options, shown.points, shown.press, shown.hold) == ((), (), (), ())
+    assert (shown.options, shown.points, shown.press) == ((), (), ())
 
 
 def test_the_page_has_a_pictogram_for_everything_that_is_named():
@@ -120,3 +138,11 @@ def test_as_long_as_there_are_no_six_words_it_is_said_that_no_picture_can_be_tak
     shown = waiting("", WORDS, oval=OVAL)
     wanted = "".join(notice.text("scene.cannot") for notice in WORDS.values())
     assert "".join(said(shown)).replace(" ", "") == wanted.replace(" ", "")
+
+
+def test_a_sentence_of_two_lines_stands_alone_in_the_large_type():
+    person = Player().to(Stage.CONSENT).happens(Blocked(at=200.0, code="outbox-full"))
+    (said,) = laid_out(person).said
+    assert said.large.words == "This machine can't take a picture now."
+    assert said.small is not None
+    assert said.small.words.startswith("Nothing is kept.")

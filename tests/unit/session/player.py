@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
+import pytest
+
 from edge_agent.session import flow
-from edge_agent.session.commands import Capture, Command, Crop, Seal, Show, TakeBack
+from edge_agent.session.commands import Capture, Command, Crop, Seal, Show, StartCamera, TakeBack
 from edge_agent.session.consent import Purpose, Who
 from edge_agent.session.events import Blocked, Captured, Event, Sealed, TakenBack, Tick
 from edge_agent.session.gestures import Hold, HoldAbandoned, HoldProgress, Press
@@ -15,6 +18,9 @@ from edge_agent.session.table import Stage
 
 PACE = Pace(hold_s=1.2, silence_s=60, warning_s=30, code_shown_s=120, notice_shown_s=8)
 PLAN = flow.Plan(languages=("en", "ug"), purposes=tuple(Purpose), pace=PACE)
+
+AWAKE = [stage for stage in Stage if stage is not Stage.REST]
+ON_THE_WAY = [stage for stage in AWAKE if stage not in {Stage.DONE, Stage.TAKEN_BACK, Stage.NOTHING_KEPT, Stage.CANNOT}]
 
 T = TypeVar("T", Capture, Crop, Seal, TakeBack)
 
@@ -128,3 +134,22 @@ class Player:
     def done(self) -> list[str]:
         """The names of the last step's commands."""
         return [type(command).__name__ for command in self.last]
+
+
+def assert_as_new(state: flow.State) -> None:
+    new, _ = flow.begin(state.plan, state.now)
+    kept = replace(new, entered=state.entered, quiet_since=state.quiet_since)
+    assert state == replace(kept, tickets=state.tickets, blocked=state.blocked)
+
+
+def stopped(state: flow.State, now: float) -> flow.State:
+    """Answer the warning if there is one, then choose stop, then finish, by presses and holds alone."""
+    for _ in range(20):
+        if state.stage is Stage.REST:
+            return state
+        now = max(now, state.now) + 2.0
+        leave = not state.warning and state.scene.lit_choice in {Act.STOP, Act.FINISH}
+        gesture = Hold(began=now - 1.0, at=now) if leave else Press(began=now - 0.2, at=now)
+        state, commands = flow.step(state, gesture)
+        assert not any(isinstance(command, StartCamera | Capture | Seal) for command in commands)
+    pytest.fail(f"there is no way out of {state.stage}")

@@ -1,14 +1,10 @@
 """The red lines, held over any order of events.
 
-Two proofs. The first lets hypothesis play any events at any time against a witness that writes down only what a person
-could see and do: which question was on the screen when they held the button. The second walks through every state that
-can be reached at all, and takes every row of the table.
+Hypothesis plays any events at any time against a witness that writes down only what a person could see and do: which
+question was on the screen when they held the button.
 """
 
 from __future__ import annotations
-
-from collections import deque
-from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -16,7 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from edge_agent.session import flow
-from edge_agent.session.commands import Capture, Crop, DropPixels, Seal, Show, StartCamera, StopCamera, TakeBack
+from edge_agent.session.commands import (
+    Capture,
+    Crop,
+    DropPixels,
+    Seal,
+    Show,
+    StartCamera,
+    StopCamera,
+    TakeBack,
+)
 from edge_agent.session.consent import Party, Purpose, Question, Who
 from edge_agent.session.events import (
     Blocked,
@@ -34,10 +39,10 @@ from edge_agent.session.events import (
     Unblocked,
 )
 from edge_agent.session.gestures import Freed, Hold, HoldAbandoned, HoldProgress, Press, Stuck
-from edge_agent.session.guidance import NO_ADVICE, View
-from edge_agent.session.scene import Act, Scene
-from edge_agent.session.table import HOLDING, SEEING, TABLE, Cause, Stage
-from tests.unit.session.player import PACE, PLAN
+from edge_agent.session.guidance import View
+from edge_agent.session.scene import Act, Language, Scene
+from edge_agent.session.table import HOLDING, SEEING, Stage
+from tests.unit.session.player import PACE, PLAN, assert_as_new, stopped
 
 pytestmark = [pytest.mark.red_line(number) for number in (1, 2, 3, 14)]
 
@@ -176,15 +181,18 @@ class AnySession(RuleBasedStateMachine):
                 self.press(1)
             self.hold(late=False)
 
-    @rule()
-    def agree(self):
+    @rule(times=st.integers(1, 8))
+    def agree(self, times):
         """Go on to what leads further, so that the deep stages are met often."""
-        wanted = (Act.YES, Act.TAKE, Act.SEND, Act.OVAL, Act.TAKE_BACK)
-        ahead = [place for place, choice in enumerate(self.state.scene.choices) if choice in wanted]
-        if ahead and not self.state.warning:
-            while self.state.lit != ahead[0]:
+        wanted = {Act.YES, Act.TAKE, Act.SEND, Act.OVAL, Act.TAKE_BACK, *Who, *map(Language, PLAN.languages)}
+        for _ in range(times):
+            if self.state.stage is Stage.REST:
                 self.press(1)
-            self.hold(late=False)
+            ahead = [place for place, choice in enumerate(self.state.scene.choices) if choice in wanted]
+            if ahead and not self.state.warning:
+                while self.state.lit != ahead[0]:
+                    self.press(1)
+                self.hold(late=False)
 
     @rule(fraction=st.floats(0, 1))
     def fill_the_ring(self, fraction):
@@ -275,140 +283,5 @@ class AnySession(RuleBasedStateMachine):
         assert_as_new(stopped(self.state, self.now))
 
 
-def assert_as_new(state: flow.State) -> None:
-    new, _ = flow.begin(state.plan, state.now)
-    kept = replace(new, entered=state.entered, quiet_since=state.quiet_since)
-    assert state == replace(kept, tickets=state.tickets, blocked=state.blocked)
-
-
-def stopped(state: flow.State, now: float) -> flow.State:
-    """Answer the warning if there is one, then choose stop, then finish, by presses and holds alone."""
-    for _ in range(20):
-        if state.stage is Stage.REST:
-            return state
-        now = max(now, state.now) + 2.0
-        leave = not state.warning and state.scene.lit_choice in {Act.STOP, Act.FINISH}
-        gesture = Hold(began=now - 1.0, at=now) if leave else Press(began=now - 0.2, at=now)
-        state, commands = flow.step(state, gesture)
-        assert not any(isinstance(command, StartCamera | Capture | Seal) for command in commands)
-    pytest.fail(f"there is no way out of {state.stage}")
-
-
 AnySession.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 test_any_session_keeps_the_red_lines = pytest.mark.red_line(1)(AnySession.TestCase)
-
-
-# -- Every state that there is -----------------------------------------------------------------------------------------
-
-
-class Watched(dict):
-    """One row of the table, which writes down what is taken from it."""
-
-    def __init__(self, stage, row, taken):
-        super().__init__(row)
-        self.stage, self.taken = stage, taken
-
-    def __getitem__(self, cause):
-        self.taken.add((self.stage, cause))
-        return super().__getitem__(cause)
-
-
-@pytest.fixture(scope="module")
-def everything() -> tuple[list[flow.State], set[tuple[Stage, Cause]]]:
-    """Walk through every state, times and tickets apart; tell which rows of the table were taken."""
-    plan = replace(PLAN, languages=("en",), purposes=(Purpose.TRACING, Purpose.PARTNERS))
-    first, _ = flow.begin(plan, 0.0)
-    seen, todo, taken = {timeless(first): first}, deque([first]), set()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flow, "TABLE", {stage: Watched(stage, row, taken) for stage, row in TABLE.items()})
-        while todo:
-            state = todo.popleft()
-            for event in anything(state):
-                after, _ = flow.step(state, event)
-                if timeless(after) not in seen:
-                    seen[timeless(after)] = after
-                    todo.append(after)
-    return list(seen.values()), taken
-
-
-def anything(state: flow.State) -> list[Event]:
-    at = state.now + 1.0
-    due = flow.deadline(state)
-    ticket = state.awaiting.ticket if state.awaiting else 0
-    return [
-        Press(began=state.now + 0.9, at=at),
-        Hold(began=state.now + 0.5, at=at),
-        HoldAbandoned(began=state.now + 0.5, at=at),
-        Tick(at=at if due is None else max(at, due)),
-        Captured(at=at, ticket=ticket, faces=0),
-        Captured(at=at, ticket=ticket, faces=1),
-        Captured(at=at, ticket=ticket, faces=2),
-        CaptureFailed(at=at, ticket=ticket, code="camera"),
-        Sealed(at=at, ticket=ticket, receipt_code="ABC-DEF-GH1"),
-        SealFailed(at=at, ticket=ticket, code="outbox"),
-        SealFailed(at=at, ticket=ticket, code="outbox-full"),
-        TakenBack(at=at, ticket=ticket),
-        TakeBackFailed(at=at, ticket=ticket, code="outbox"),
-        CameraFailed(at=at, code="camera"),
-        Blocked(at=at, code="outbox-full"),
-        Unblocked(at=at),
-    ]
-
-
-def timeless(state: flow.State) -> flow.State:
-    consent = state.consent
-    if consent is not None:
-        consent = replace(consent, answers=tuple(replace(a, at=0.0, held_ms=0) for a in consent.answers))
-    awaiting = state.awaiting
-    if awaiting is not None:
-        awaiting = replace(awaiting, ticket=0, **({"consent": None} if isinstance(awaiting, Seal) else {}))
-    return replace(
-        state,
-        now=0.0,
-        entered=0.0,
-        quiet_since=0.0,
-        tickets=0,
-        advice=NO_ADVICE,
-        consent=consent,
-        awaiting=awaiting,
-    )
-
-
-def test_every_stage_can_be_reached(everything):
-    states, _ = everything
-    assert {state.stage for state in states} == set(Stage)
-
-
-def test_every_row_of_the_table_can_be_taken_and_no_other(everything):
-    _, taken = everything
-    assert taken == {(stage, cause) for stage, row in TABLE.items() for cause in row}
-
-
-def test_from_every_state_there_is_stop_and_silence_lead_to_rest(everything):
-    states, _ = everything
-    for state in states:
-        assert_as_new(stopped(state, state.now))
-        quiet = state
-        while (due := flow.deadline(quiet)) is not None:
-            quiet, _ = flow.step(quiet, Tick(at=due))
-        assert_as_new(quiet)
-
-
-def test_wherever_pixels_are_held_everybody_has_agreed(everything):
-    states, _ = everything
-    for state in states:
-        if state.stage in HOLDING:
-            assert state.consent is not None
-            assert state.consent.given
-        assert not state.camera_on or state.stage in SEEING
-
-
-@pytest.mark.parametrize("cause", [Cause.SAID_NO, Cause.STOPPED, Cause.SILENCE, Cause.FAILED, Cause.FULL])
-def test_all_unhappy_ends_are_the_same_but_for_their_sentence(everything, cause):
-    states, _ = everything
-    ends = [state for state in states if state.stage is Stage.NOTHING_KEPT and state.awaiting is None]
-    assert {without_its_sentence(end) for end in ends if end.ending is cause} == {without_its_sentence(ends[0])}
-
-
-def without_its_sentence(state: flow.State) -> flow.State:
-    return replace(timeless(state), ending=None, code="", language=None, blocked="", lit=0, faces=0)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from edge_agent.errors import ScreenError, VoiceError
 from edge_agent.session.consent import Who
 from edge_agent.session.events import Blocked, FacesSeen
 from edge_agent.session.guidance import Guidance, View
@@ -91,6 +92,20 @@ def test_rest_has_nothing_to_choose_and_says_when_nothing_can_be_taken():
     assert statement(person.scene, ENGLISH) == (ENGLISH.text("scene.rest"),)
     person.happens(Blocked(at=101.0, code="outbox-full"))
     assert statement(person.scene, ENGLISH) == (ENGLISH.text("scene.cannot"),)
+
+
+@pytest.mark.red_line(12)
+@pytest.mark.parametrize("language", WORDS)
+@pytest.mark.parametrize(
+    ("gone", "key"), [(ScreenError.code, "scene.cannot_screen"), (VoiceError.code, "scene.cannot_voice")]
+)
+def test_a_screen_or_a_voice_that_is_gone_is_named_in_the_persons_language_and_can_be_recorded(language, gone, key):
+    person = Player().to(Stage.LANGUAGE)
+    person.choose(Language(language)).happens(Blocked(at=person.now, code=gone))
+    assert person.stage is Stage.CANNOT
+    words = WORDS[language].text(key)
+    assert heard(person)[0] == words
+    assert (language, words) in {(one.language, one.words) for one in all_sentences(WORDS)}
 
 
 def test_advice_a_warning_and_an_early_letting_go_are_heard_alone():

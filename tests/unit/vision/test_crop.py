@@ -10,7 +10,7 @@ from PIL import Image
 from edge_agent.ports import Frame
 from edge_agent.vision import crop
 from edge_agent.vision.face import Box, Face
-from tests.unit.vision.scenes import LARGE, SMALL, Blind, Person, decoded, frame_of, on_small, painted, united
+from tests.unit.vision.scenes import LARGE, SMALL, Blind, Person, decoded, frame_of, grown, on_small, painted, united
 
 RED, GREEN = (220, 20, 20), (20, 220, 20)
 SHARE = LARGE[0] / SMALL[0]
@@ -32,7 +32,7 @@ def in_picture(box: Box, chosen: Box) -> Box:
 
 def middle(picture: np.ndarray, box: Box, part: float = 0.3) -> np.ndarray:
     """The pixels about a box's middle."""
-    inner = box.grown(part / 2 - 0.5)
+    inner = grown(box, part / 2 - 0.5)
     return picture[round(inner.y) : round(inner.y + inner.h), round(inner.x) : round(inner.x + inner.w)]
 
 
@@ -263,7 +263,7 @@ def test_whom_nobody_finds_may_choose_the_guide_oval():
 @pytest.mark.red_line(6)
 def test_beside_the_guide_oval_others_are_destroyed_and_the_person_in_it_is_not():
     oval = crop.GUIDE.scaled(*LARGE)
-    person, other = oval.grown(-0.1), Box(900, 380, 120, 120)
+    person, other = grown(oval, -0.1), Box(900, 380, 120, 120)
     frame = painted((person, RED), (other, GREEN))
     picture = decoded(crop.centre(frame, [small(person), small(other)], Blind()).jpeg)
     assert not greenish(picture).any()

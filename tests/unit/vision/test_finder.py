@@ -7,7 +7,7 @@ from edge_agent.errors import ModelError
 from edge_agent.vision import manifest
 from edge_agent.vision.face import Face
 from edge_agent.vision.finder import Found, load_detector
-from tests.unit.vision.scenes import Person, frame_of, on_small, united
+from tests.unit.vision.scenes import Person, frame_of, grown, on_small, united
 
 MATCH = 0.4
 
@@ -52,7 +52,7 @@ def test_the_landmarks_lie_where_the_eyes_the_nose_and_the_mouth_are():
     right_eye, left_eye, nose, mouth, right_ear, left_ear = face.landmarks
     assert right_ear[0] < right_eye[0] < nose[0] < left_eye[0] < left_ear[0]
     assert right_eye[1] < nose[1] < mouth[1]
-    assert all(face.box.grown(0.3).core_holds(point) for point in face.landmarks[:4])
+    assert all(grown(face.box, 0.3).core_holds(point) for point in face.landmarks[:4])
 
 
 def test_what_is_faint_comes_from_the_same_look_and_holds_the_faces():

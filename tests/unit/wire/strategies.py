@@ -51,8 +51,8 @@ def _value(shape: inspect.Type) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - on
             return st.lists(_value(item), min_size=least or 0, max_size=min(most or 3, 4))
         case inspect.TupleType(item_types=items):
             return st.tuples(*map(_value, items))
-        case inspect.DictType(key_type=key, value_type=value):
-            return st.dictionaries(_value(key), _value(value), max_size=4)
+        case inspect.DictType(key_type=key, value_type=value, min_length=least):
+            return st.dictionaries(_value(key), _value(value), min_size=least or 0, max_size=4)
         case inspect.UnionType(types=types):
             return st.one_of(*map(_value, types))
         case inspect.StructType(cls=cls):
@@ -87,6 +87,15 @@ def consents(draw: st.DrawFn, *, all_given: bool = False) -> consent.ConsentReco
     )
 
 
+@st.composite
+def notices(draw: st.DrawFn) -> orders.NoticeWords:
+    """All five sentences, each with the place that it must have."""
+    shape = inspect.type_info(orders.NoticeWords)
+    assert isinstance(shape, inspect.StructType)
+    said = {field.name: draw(_value(field.type))[:380] for field in shape.fields}
+    return orders.NoticeWords(**{name: text + orders.PLACES.get(name, "") for name, text in said.items()})
+
+
 BY_KIND: dict[type, st.SearchStrategy[Any]] = {}
 BY_KIND[consent.ConsentRecord] = consents()
 BY_KIND[report.Report] = document(
@@ -107,6 +116,7 @@ BY_KIND[registry.RegistryContent] = document(
 BY_KIND[receipts.Receipt] = document(receipts.Receipt)
 BY_KIND[withdrawal.Withdrawal] = document(withdrawal.Withdrawal)
 BY_KIND[withdrawal.DeskWithdrawal] = document(withdrawal.DeskWithdrawal)
+BY_KIND[orders.NoticeWords] = notices()
 BY_KIND[orders.Orders] = document(orders.Orders, bundle=st.sampled_from([None, fleet.SIGNED_BUNDLE]))
 BY_KIND[status.Health] = document(status.Health)
 BY_KIND[status.Status] = document(status.Status, health=st.sampled_from([None, fleet.STATUS.health]))

@@ -69,7 +69,7 @@ def test_the_deepest_value_is_at_the_twelfth_level() -> None:
         cbor.decode(b"\x81" * cbor.MAX_DEPTH + b"\x00", max_bytes=LIMIT)
 
 
-def test_the_length_of_the_first_item_is_told_without_building_it() -> None:
+def test_the_length_of_the_first_item_is_told_whatever_follows() -> None:
     assert cbor.item_length(bytes.fromhex("a1616100") + b"\0\0\0") == 4
 
 

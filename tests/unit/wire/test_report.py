@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from edge_agent.errors import ConsentMismatchError, MalformedError
-from edge_agent.wire import documents, report
+from edge_agent.wire import documents, fields, report
 from edge_agent.wire.consent import Purpose, Role, Status
 from tests.vectors import fleet
 from tests.vectors.fleet import answer
@@ -63,6 +63,6 @@ def test_a_report_without_everybodys_consent_is_neither_written_nor_read() -> No
 @pytest.mark.red_line(11)
 def test_every_report_has_an_end() -> None:
     assert fleet.REPORT.expires_at == fleet.NOON + 180 * 86_400
-    captured = msgspec.structs.replace(fleet.REPORT.captured, quality=report.ClockQuality.UNSET, utc=4711)
+    captured = msgspec.structs.replace(fleet.REPORT.captured, quality=fields.ClockQuality.UNSET, utc=4711)
     never_set = but(fleet.REPORT, captured=captured)
     assert (never_set.issued_at, never_set.expires_at) == (0, 180 * 86_400)

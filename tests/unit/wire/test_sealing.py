@@ -17,7 +17,7 @@ from edge_agent.errors import (
     WrongSignerError,
     WrongTopicError,
 )
-from edge_agent.wire import cbor, cose, documents, keys, report, sealing
+from edge_agent.wire import cbor, cose, documents, fields, keys, report, sealing
 from edge_agent.wire.documents import MAX_INTEGER
 from edge_agent.wire.topics import Address, Channel
 from tests.unit.wire import strategies
@@ -144,17 +144,17 @@ def test_the_largest_picture_to_sixteen_recipients_still_fits() -> None:
     face = documents.to_map(fleet.REPORT)
     face["faces"][0]["image"] = bytes(100 * 1024)
     record = sealing.seal(cbor.encode(face), fleet.CLAIMS, many, SIGNER)
-    assert len(record) <= sealing.MAX_RECORD_BYTES
+    assert len(record) <= fields.MAX_RECORD_BYTES
 
 
 def test_a_report_too_large_for_a_record_is_refused_before_it_leaves() -> None:
     with pytest.raises(TooLargeError, match="more than 131072"):
-        sealing.seal(cbor.encode(bytes(sealing.MAX_RECORD_BYTES)), fleet.CLAIMS, fleet.public_keys(), SIGNER)
+        sealing.seal(cbor.encode(bytes(fields.MAX_RECORD_BYTES)), fleet.CLAIMS, fleet.public_keys(), SIGNER)
 
 
 def test_a_record_too_large_is_refused_unread() -> None:
     with pytest.raises(TooLargeError):
-        sealing.parse_record(bytes(sealing.MAX_RECORD_BYTES + 1))
+        sealing.parse_record(bytes(fields.MAX_RECORD_BYTES + 1))
 
 
 def test_a_kiosk_seals_in_its_own_name_alone() -> None:

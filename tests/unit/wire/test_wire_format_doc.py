@@ -14,6 +14,7 @@ from edge_agent.wire import (
     cbor,
     cose,
     enrolment,
+    fields,
     keys,
     orders,
     receipts,
@@ -93,11 +94,11 @@ def test_the_reports_fields_are_the_codes() -> None:
 
 def test_the_sizes_are_the_codes() -> None:
     written = {row[0]: row[1] for row in table("part", under="Sizes")}
-    assert written["record, whole"] == f"at most {sealing.MAX_RECORD_BYTES}"
-    assert written["recipients"] == f"1 to {sealing.MAX_RECIPIENTS}"
+    assert written["record, whole"] == f"at most {fields.MAX_RECORD_BYTES}"
+    assert written["recipients"] == f"1 to {fields.MAX_RECIPIENTS}"
     assert written["IV"] == str(sealing.IV_BYTES)
     assert written["content key"] == str(sealing.CEK_BYTES)
-    assert written["commitment, SHA-256"] == str(sealing.HASH_BYTES)
+    assert written["commitment, SHA-256"] == str(fields.HASH_BYTES)
     assert written["encapsulated key"].startswith(f"{sealing.EK_BYTES} ")
     assert written["wrapped key"] == str(sealing.WRAPPED_BYTES)
     assert written["signature"] == str(keys.SIGNATURE_BYTES)
@@ -138,7 +139,7 @@ def test_the_words_in_the_text_are_the_codes() -> None:
     assert (
         f"{keys.RECIPIENT_PUBLIC_BYTES} bytes. The private half is the seed of {keys.RECIPIENT_PRIVATE_BYTES}" in TEXT
     )
-    for mode in (*orders.Mode, *report.ClockQuality, receipts.WITHDRAWN, receipts.EXPIRED):
+    for mode in (*orders.Mode, *fields.ClockQuality, receipts.WITHDRAWN, receipts.EXPIRED):
         assert f"`{mode}`" in TEXT
 
 

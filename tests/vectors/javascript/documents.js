@@ -11,6 +11,7 @@ const text = (value) => {
 const match = (pattern) => (value) => {
   if (typeof value !== "string" || !pattern.test(value)) malformed(`not ${pattern}`);
 };
+const language = match(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/);
 const oneOf = (...words) => (value) => {
   if (!words.includes(value)) malformed(`none of ${words}`);
 };
@@ -73,7 +74,7 @@ const consent = map(
   {
     "dct:conformsTo": oneOf("https://w3id.org/dpv/guides/consent-27560"),
     "dct:identifier": match(/^urn:uuid:[0-9a-f-]{36}$/),
-    "dct:language": match(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/),
+    "dct:language": language,
     "dpv:hasDataSubject": oneOf("dpv:Adult", "dpv:Child"),
     "dpv:hasNotice": map({ "dct:identifier": text, "homeward:sha256": bytes(32) }),
     "homeward:asked": list(
@@ -111,6 +112,8 @@ function allowsTracing(consentMap) {
   return parties(given) === parties(answers);
 }
 
+const der = bytes(1, 2048);
+const kid = bytes(8);
 const point = tuple(float(-100_000, 100_000), float(-100_000, 100_000));
 const face = map({
   image: bytes(1, 102_400),
@@ -211,6 +214,25 @@ export const withdrawal = map({
 });
 export const deskWithdrawal = map({ fleet: id, kiosk: id, issued_at: seconds, withdraws: withdrawn });
 
+const sentence = (place) => (value) => {
+  match(/^(?! )(?:[^\x00-\x1f\x7f-\x9f{}]|\{(?:ngo|telephone|days)\})+$/u)(value);
+  if ([...value].length > 400 || !value.includes(place)) malformed("no such sentence");
+};
+const noticeWords = map({
+  who_sees: sentence("{ngo}"),
+  what_for: sentence(""),
+  how_long: sentence("{days}"),
+  take_back: sentence("{telephone}"),
+  free: sentence(""),
+});
+const byLanguage = (value) => {
+  if (!(value instanceof Map) || value.size < 1 || value.size > 20) malformed("no words by language");
+  for (const [code, words] of value) {
+    language(code);
+    noticeWords(words);
+  }
+};
+
 export const orders = map({
   fleet: id,
   kiosk: id,
@@ -229,6 +251,8 @@ export const orders = map({
     (value) => value instanceof Map && value.size === 0,
   ),
   bundle: optional(bytes(0, Infinity)),
+  authorities: optional(list(der, 1, 2)),
+  notice: optional(map({ id: text, words: byLanguage })),
 });
 
 export const health = map({
@@ -256,9 +280,9 @@ export const status = map({
   refused: optional(count, zero),
   free_bytes: optional(count),
   temperature_c: optional(float(-100, 200)),
+  certified_by: optional(kid),
 });
 
-const der = bytes(1, 2048);
 export const application = map({ request: bytes(1, 8000), mac: bytes(32) });
 export const enrolmentRequest = map({ fleet: id, kiosk: id, name: id, signing: der, tls: der });
 export const enrolmentReply = map(
@@ -291,6 +315,15 @@ export const roll = map({
       status: bytes(0, 8192),
       missing: optional(count, zero),
       doubt: optional(text),
+    }),
+  ),
+  by: optional(
+    map({
+      intake: id,
+      bundle: integer(1),
+      registry: integer(1),
+      authorities: list(kid, 1, 4),
+      certified_by: optional(kid),
     }),
   ),
 });

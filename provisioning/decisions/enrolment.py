@@ -15,6 +15,7 @@ from edge_agent.wire import enrolment
 from edge_agent.wire.registry import Registry
 from provisioning.certificates import request_pem, requested_key
 from provisioning.fleet import CLAIM_PREFIX, FleetError
+from provisioning.languages import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,18 +69,22 @@ def judge(state: State, name: str, raw: bytes, secret: Callable[[str], bytes], n
             return _judge_claim(state, name, raw, secret(name), now)
         return _judge_renewal(state, name, raw)
     except (WireError, KeyFileError) as fault:
-        raise RefusedError(fault.code, f"{name}: {fault.what}", next_step="Nobody need do anything.") from fault
+        raise RefusedError(fault.code, f"{name}: {fault.what}", next_step=phrase("Nobody need do anything.")) from fault
 
 
 def _judge_claim(state: State, name: str, raw: bytes, secret: bytes, now: int) -> Applicant:
     known = next((kiosk for kiosk in state.kiosks if kiosk.claim.id == name), None)
     if known is None:
         raise RefusedError(
-            "unknown-claim", f"{name} is no card of this fleet, or its kiosk has a newer one", next_step="Find out."
+            "unknown-claim",
+            phrase("{name} is no card of this fleet, or its kiosk has a newer one", name=name),
+            next_step=phrase("Find out."),
         )
     request = enrolment.check_application(raw, secret)
     if (request.fleet, request.kiosk, request.name) != (state.fleet, known.plan.id, name):
-        raise RefusedError("another-kiosk", f"the card of {known.plan.id} asks for {request.kiosk}")
+        raise RefusedError(
+            "another-kiosk", phrase("the card of {kiosk} asks for {other}", kiosk=known.plan.id, other=request.kiosk)
+        )
     again = known.claim.request == hashlib.sha256(raw).hexdigest()
     _check_standing(known, again=again, now=now)
     return _applicant(request, raw, again=again)
@@ -88,25 +93,31 @@ def _judge_claim(state: State, name: str, raw: bytes, secret: bytes, now: int) -
 def _check_standing(known: Kiosk, *, again: bool, now: int) -> None:
     kiosk = known.plan.id
     if known.revoked_at is not None:
-        raise RefusedError("revoked", f"kiosk {kiosk} was revoked, and its card asks to enrol", next_step="Who has it?")
+        raise RefusedError(
+            "revoked",
+            phrase("kiosk {kiosk} was revoked, and its card asks to enrol", kiosk=kiosk),
+            next_step=phrase("Who has it?"),
+        )
     if known.claim.used_at is not None and not again:
         raise RefusedError(
             "claim-used",
-            f"the card of {kiosk} was used already, and another request comes with it",
-            next_step=f"Somebody has a copy of the card. If {kiosk} is not where it should be: revoke it.",
+            phrase("the card of {kiosk} was used already, and another request comes with it", kiosk=kiosk),
+            next_step=phrase(
+                "Somebody has a copy of the card. If {kiosk} is not where it should be: revoke it.", kiosk=kiosk
+            ),
         )
     if not again and not known.claim.is_open(now):
         raise RefusedError(
             "claim-expired",
-            f"the card of {kiosk} has expired",
-            next_step=f"Make another: `homeward-fleet card {kiosk}`.",
+            phrase("the card of {kiosk} has expired", kiosk=kiosk),
+            next_step=phrase("Make another: `homeward-fleet card {kiosk}`.", kiosk=kiosk),
         )
 
 
 def _judge_renewal(state: State, name: str, raw: bytes) -> Applicant:
     request = enrolment.trust_renewal(raw, Registry(state.registered))
     if request.kiosk != name:
-        raise RefusedError("another-kiosk", f"{name} asks for {request.kiosk}")
+        raise RefusedError("another-kiosk", phrase("{name} asks for {kiosk}", name=name, kiosk=request.kiosk))
     return _applicant(request, raw, renewal=True)
 
 
@@ -114,7 +125,9 @@ def _applicant(request: Request, raw: bytes, *, renewal: bool = False, again: bo
     signing, tls = (requested_key(request_pem(der)) for der in (request.signing, request.tls))
     if signing == tls:
         raise RefusedError(
-            "one-key", f"{request.kiosk} asks twice for one key", next_step="Each process makes its own."
+            "one-key",
+            phrase("{kiosk} asks twice for one key", kiosk=request.kiosk),
+            next_step=phrase("Each process makes its own."),
         )
     return Applicant(request.kiosk, request.name, raw, signing, tls, renewal, again)
 

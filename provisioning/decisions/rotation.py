@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from edge_agent.wire.keys import kid
-from provisioning.fleet import FleetError, Turn, with_bundle, with_registry
+from provisioning.decisions.trust import with_bundle, with_registry
+from provisioning.fleet import FleetError, Turn
+from provisioning.languages import phrase
 
 if TYPE_CHECKING:
     from edge_agent.wire.keys import Signer
@@ -46,8 +48,8 @@ def check(state: State, turn: Turn, step: Step) -> None:
     """Raise FleetError when another step comes next: somebody else took this one meanwhile."""
     if next_step(state, turn) is not step:
         raise FleetError(
-            f"step {step} of 3 is not what comes next for the {turn} key",
-            next_step=f"Look again: `homeward-fleet rotate {turn} --dry-run`. Nothing was changed.",
+            phrase("step {step} of 3 is not what comes next for the {turn} key", step=step, turn=turn),
+            next_step=phrase("Look again: `homeward-fleet rotate {turn} --dry-run`. Nothing was changed.", turn=turn),
         )
 
 
@@ -80,17 +82,21 @@ def waits_for(state: State, turn: Turn, view: View | None) -> list[str]:
     late = [name for name in state.in_service if runs.get(name, 0) < needed]
     waits = []
     if late:
-        some = ", ".join(late[:_NAMED]) + (f" and {len(late) - _NAMED} more" if len(late) > _NAMED else "")
-        waits.append(f"not known to run bundle {needed}: {some}")
+        some = ", ".join(late[:_NAMED])
+        if len(late) > _NAMED:
+            some = phrase("{some} and {count} more", some=some, count=len(late) - _NAMED)
+        waits.append(phrase("not known to run bundle {bundle}: {who}", bundle=needed, who=some))
     new = kid(state.named(turn)[-1]).hex()
     if step is Step.FINISH and turn is Turn.RECEIPTS and (view is None or view.signed_by != new):
-        waits.append(f"no intake has answered yet with the new key {new}")
+        waits.append(phrase("no intake has answered yet with the new key {key}", key=new))
     return waits
 
 
 def _naming(state: State, turn: Turn, keys: list[bytes], root: Signer, now: int) -> State:
     if root.public_key.hex() != state.root:
-        raise FleetError("this is another fleet's root key", next_step="Name this fleet's, with --root.")
+        raise FleetError(
+            phrase("this is another fleet's root key"), next_step=phrase("Name this fleet's, with --root.")
+        )
     content = state.trusted.content
     named = replace(content, receipt_keys=keys) if turn is Turn.RECEIPTS else replace(content, order_keys=keys)
     successor = replace(named, version=content.version + 1, issued_at=max(now, content.issued_at))
