@@ -78,9 +78,9 @@ class VirtualKiosk:
         """The other slot's disk: empty as long as nothing was installed."""
         self.slots = here / "slots.img"
         """The sector that says which slot is started; see firmware/update."""
-        self.stick = _empty(here / "stick.img", STICK_BYTES)
+        self.stick = here / "stick.img"
         """What an update is brought on."""
-        self._empty_slots()
+        self._empty_disks()
         self.machine: Machine | None = None
 
     def show(self, photographs: Sequence[Path]) -> None:
@@ -142,7 +142,7 @@ class VirtualKiosk:
         """Go on from where it was frozen; whatever happened since then did not."""
         self.card.put_back(self.here / f"{name}-card")
         self.reach(self.fleet.port)
-        self._empty_slots()
+        self._empty_disks()
         machine = self.boot(resume=self.here / f"{name}-memory")
         machine.run("/usr/bin/true")  # it is awake
         return machine
@@ -171,9 +171,10 @@ class VirtualKiosk:
         self.until(lambda: self.started() == list(slots), f"starts of {slots}", timeout)
         self._button(down=False)  # a restart lets go of the line
 
-    def _empty_slots(self) -> None:
+    def _empty_disks(self) -> None:
         _empty(self.second_system, self.system.stat().st_size)
         _empty(self.slots, CHOICE_BYTES)
+        _empty(self.stick, STICK_BYTES)  # else the next boot takes the update that it brought before
 
     # -- The person before it ------------------------------------------------------------------------------------------
 
