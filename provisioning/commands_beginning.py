@@ -76,7 +76,10 @@ def init(
     ] = None,
     root_passphrase: RootPassphrase = None,
 ) -> None:
-    """Begin a fleet: the root and its paper, the office's keys, the first recipient bundle."""
+    """Begin a fleet.
+
+    The root and its paper, the office's keys, the first recipient bundle.
+    """
     office: Office = context.obj
     with errors_in_words():
         office.directory.check_free()
@@ -194,7 +197,10 @@ def _prove_printed(office: Office, words: Sequence[str]) -> None:
 
 @backup.command()
 def prove(context: typer.Context, read: Read = None) -> None:
-    """Show that the printed sheets give the root: type all words, or give them as text files."""
+    """Show that the printed sheets give the root.
+
+    Type all words, or give them as text files.
+    """
     office: Office = context.obj
     with errors_in_words():
         beginning.prove_backup(office, _sheets(read))
@@ -205,7 +211,10 @@ def prove(context: typer.Context, read: Read = None) -> None:
 def restore(
     context: typer.Context, root_file: RootFile, read: Read = None, root_passphrase: RootPassphrase = None
 ) -> None:
-    """Write the root's key file anew from its sheets, under a new passphrase."""
+    """Write the root's key file anew from its sheets.
+
+    Under a new passphrase.
+    """
     office: Office = context.obj
     with errors_in_words():
         beginning.check_root_free(root_file)

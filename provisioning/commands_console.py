@@ -21,7 +21,7 @@ def join(app: typer.Typer) -> None:
 
 
 def console(context: typer.Context) -> None:
-    """Open the console: everything that this program does, as a web page for this computer alone."""
+    """Open the console: all of this as a web page, on this computer."""
     given: Office = context.obj
 
     def announce(link: str) -> None:

@@ -40,7 +40,9 @@ def enrol(
     minutes: Annotated[float, typer.Option("--minutes", min=0, help="How long to listen; 0 is until Ctrl-C.")] = 0,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Take kiosks into service: each that asks shows six words; approve it when its own screen shows the same.
+    """Take kiosks into service.
+
+    Each that asks shows six words; approve it when its own screen shows the same.
 
     While it runs, kiosks in service get their certificates renewed, too.
     """

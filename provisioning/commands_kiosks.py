@@ -98,7 +98,7 @@ def add(
     wifi_passphrase_file: WifiPassphrase = None,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Add a kiosk: write what goes onto its card, and the label that goes onto its case."""
+    """Add a kiosk: what goes onto its card, and its case's label."""
     office: Office = context.obj
     with errors_in_words():
         plan = kiosk_plan(
@@ -143,7 +143,10 @@ def add_many(
     wifi_passphrase_file: WifiPassphrase = None,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Add all kiosks of a list in one act, or none: each line with a slip is named. --wifi is for those that use it."""
+    """Add all kiosks of a list in one act, or none.
+
+    Each line with a slip is named. --wifi is for those that use it.
+    """
     office: Office = context.obj
     with errors_in_words():
         state = office.state()
@@ -178,7 +181,10 @@ def card(
     wifi_passphrase_file: WifiPassphrase = None,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Make another card for a kiosk that was never in service; the earlier one is worth nothing from then on."""
+    """Make another card for a kiosk that was never in service.
+
+    The earlier one is worth nothing from then on.
+    """
     office: Office = context.obj
     with errors_in_words():
         brought = _wifi(wifi, wifi_passphrase_file)
@@ -194,7 +200,9 @@ def certify(
     out: Annotated[Path, typer.Option("--out", help="New folder with what goes back to the kiosk.")],
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Take a kiosk into service by hand: you carry two signing requests from it and its certificate back.
+    """Take a kiosk into service by hand.
+
+    You carry two signing requests from it and its certificate back.
 
     The same again, before its 90 days end, renews the certificate.
     """
@@ -212,7 +220,7 @@ def list_kiosks(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")] = False,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """List the kiosks, those first that need a person, with how they last fared."""
+    """List the kiosks and how they fare, first those in need of you."""
     office: Office = context.obj
     with errors_in_words():
         state = office.state()
@@ -287,7 +295,10 @@ def replace(
     wifi_passphrase_file: WifiPassphrase = None,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Add a successor of a revoked kiosk: the same place, languages and hardware under a new id."""
+    """Add a successor of a revoked kiosk.
+
+    The same place, languages and hardware under a new id.
+    """
     office: Office = context.obj
     with errors_in_words():
         printed = label or out.with_name(f"{successor}-label.pdf")
@@ -318,7 +329,10 @@ def order(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")] = False,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Order kiosks otherwise: signed, with a version, and shown before it is sent. They say when they run it."""
+    """Order kiosks otherwise.
+
+    Signed, with a version, and shown before it is sent. They say when they run it.
+    """
     office: Office = context.obj
     with errors_in_words():
         state = office.state()

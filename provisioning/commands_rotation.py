@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from provisioning.office import Office
 
 rotate: Final = typer.Typer(
-    no_args_is_help=True, help="Replace a key in three steps, with the old one believed until the last."
+    no_args_is_help=True, help="Replace a key in three steps. The old one is believed until the last."
 )
 
 RootFile = Annotated[
@@ -65,7 +65,10 @@ def receipts(
     passphrase_file: OfficePassphrase = None,
     root_passphrase: RootPassphrase = None,
 ) -> None:
-    """Take the next step towards another receipt key, which intakes sign receipts with."""
+    """Take the next step towards another receipt key.
+
+    Intakes sign receipts with it.
+    """
     office: Office = context.obj
     with errors_in_words():
         state = office.state()
@@ -86,7 +89,10 @@ def orders(
     passphrase_file: OfficePassphrase = None,
     root_passphrase: RootPassphrase = None,
 ) -> None:
-    """Take the next step towards another orders key, which signs orders, the registry and answers to kiosks."""
+    """Take the next step towards another orders key.
+
+    It signs orders, the registry and answers to kiosks.
+    """
     office: Office = context.obj
     with errors_in_words():
         state = office.state()
@@ -103,7 +109,10 @@ def ca(
     dry_run: DryRun = False,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Take the next step towards another device CA, which certifies kiosks and servers."""
+    """Take the next step towards another device CA.
+
+    It certifies kiosks and servers.
+    """
     office: Office = context.obj
     behind = [name.strip() for given in leave_behind or [] for name in given.split(",") if name.strip()]
     with errors_in_words():

@@ -83,7 +83,7 @@ def rabbitmq(
     dry_run: DryRun = False,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Write everything that each node of a RabbitMQ cluster (4.0 or later) needs."""
+    """Write what each node of a RabbitMQ cluster (4.0 or later) needs."""
     office: Office = context.obj
     with errors_in_words():
         addresses = [split_address(address) for address in office.state().brokers]
@@ -102,7 +102,9 @@ def check(
     address: Annotated[str | None, typer.Option("--address", help="host:port; all the fleet's otherwise.")] = None,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Knock at the broker as a kiosk, as a stranger, as a forger; compare what it allowed with what it should.
+    """Knock at the broker as a kiosk, a stranger and a forger.
+
+    What it allowed is compared with what it should.
 
     It leaves one unreadable record of `broker-check` in the intake's quarantine: that is how a kiosk's right is tried.
     """

@@ -47,7 +47,10 @@ def key(
     out: Annotated[Path, typer.Option("--out", help="The key file to make; FILE.pub is made beside it.")],
     passphrase_file: Passphrase = None,
 ) -> None:
-    """Make a recipient's key: the private half under a passphrase, the public half for the fleet."""
+    """Make a recipient's key.
+
+    The private half lies under a passphrase, the public half is for the fleet.
+    """
     with errors_in_words():
         if not name.strip() or not name.isprintable():
             raise LocalError("a key needs a name that can be printed", next_step="Give one with --name.")
@@ -66,7 +69,10 @@ def key(
 
 @app.command("list")
 def list_records(store: Annotated[str, typer.Option("--store", help=STORE_HELP)], as_json: Json = False) -> None:
-    """List the records in a store, oldest first: when each came, from which kiosk, its id."""
+    """List the records in a store, oldest first.
+
+    When each came, from which kiosk, its id.
+    """
     with errors_in_words(), open_reader(place(store)) as records:
         for kept in records.records():
             if as_json:
@@ -94,7 +100,10 @@ def open_record(
     force: Annotated[bool, typer.Option("--force", help="Write over files that are there already.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Open a record: verify everything again, write the picture and the report, say the consent in words."""
+    """Open a record: the picture, the report, the consent in words.
+
+    Everything is verified again.
+    """
     with errors_in_words():
         raw, arrived_at, registry = _sealed(record_id, store, file, trust_folder)
         private = keyfile.read(key, passphrase(passphrase_file, new=False))

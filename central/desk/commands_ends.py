@@ -45,7 +45,10 @@ def withdraw(
     ] = None,
     passphrase_file: Passphrase = None,
 ) -> None:
-    """Take a report back for somebody who telephones: find it by its code, and sign its withdrawal."""
+    """Take a report back for somebody who telephones.
+
+    It is found by its code, and its withdrawal is signed.
+    """
     with errors_in_words():
         wanted = receipt_code.parse(code)
         with open_reader(place(store)) as records:
@@ -70,7 +73,10 @@ def expire(
     days: Annotated[int, typer.Option("--days", min=0, help="Warn so many days before the end.")] = 14,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be erased, and erase nothing.")] = False,
 ) -> None:
-    """Erase opened reports that have ended, or that the store says were taken back; warn of those that end soon."""
+    """Erase opened reports that have ended or were taken back.
+
+    The store says which were taken back. You are warned of those that end soon.
+    """
     with errors_in_words():
         erased, kept = 0, 0
         for copy in output.copies(opened):

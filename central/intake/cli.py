@@ -56,7 +56,10 @@ def main() -> None:
 
 @app.command()
 def run(config: Config) -> None:
-    """Receive records until told to stop (SIGTERM); one line of JSON an event on standard output."""
+    """Receive records until told to stop (SIGTERM).
+
+    One line of JSON an event on standard output.
+    """
     with errors_in_words():
         stop = Stop()
         stop.listen()
@@ -127,7 +130,10 @@ def _live_trust(settings: IntakeSettings, store: Store, documents: Documents, me
 
 @app.command()
 def check(config: Config) -> None:
-    """Check the settings, the keys, the trust, the store and the broker; explain each problem."""
+    """Check the set-up: settings, keys, trust, store and broker.
+
+    Each problem is explained.
+    """
     with errors_in_words():
         settings = load(config)
     sound = True
@@ -142,7 +148,10 @@ def check(config: Config) -> None:
 
 @app.command()
 def migrate(config: Config) -> None:
-    """Make the schema of a PostgreSQL store, or carry it up to this release; as the database's owner."""
+    """Make a PostgreSQL store's schema, or carry it up to date.
+
+    As the database's owner.
+    """
     with errors_in_words():
         store = load(config).store
         if store.owner is None:

@@ -42,7 +42,7 @@ def expiring(
     days: Annotated[int, typer.Option("--days", min=0, help="How many days to look ahead.")] = 14,
     as_json: Json = False,
 ) -> None:
-    """Warn: name the records that end within some days, the first to end first.
+    """Name the records that end soon, the first to end first.
 
     A caseworker who still needs one has until then to ask the person again.
     """
@@ -61,7 +61,9 @@ def expire(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Erase what has ended: of each such record a tombstone stays, without personal data.
+    """Erase what has ended.
+
+    Of each such record a tombstone stays, without personal data.
 
     Run it daily where records are in PostgreSQL; there it needs `store.owner`, and takes whole days that are over. An
     intake that runs on a SQLite file does it by itself. The intake may run meanwhile.
@@ -105,7 +107,9 @@ def withdraw(
     config: Config,
     receipt: Annotated[Path | None, typer.Option("--receipt", help="Where to write the signed receipt.")] = None,
 ) -> None:
-    """Take a record back for somebody who telephoned: erase it here, and answer with a signed receipt.
+    """Take a record back for somebody who telephoned.
+
+    It is erased here, and answered with a signed receipt.
 
     The intake may run meanwhile.
     """

@@ -56,9 +56,10 @@ def quarantine_list(config: Config, as_json: Json = False) -> None:
 def quarantine_show(
     number: Number,
     config: Config,
+    as_json: Json = False,
     raw: Annotated[bool, typer.Option("--raw", help="Write the bytes themselves to standard output.")] = False,
 ) -> None:
-    """Show one entry of the quarantine: why it is there, and what its bytes claim to be."""
+    """Show one entry: why it is there, and what its bytes claim to be."""
     with errors_in_words(), open_reader(load(config).store.place) as store:
         content = store.quarantined_bytes(number)
         entry = next((entry for entry in store.quarantined() if entry.number == number), None)
@@ -68,9 +69,12 @@ def quarantine_show(
             sys.stdout.buffer.write(content)
             return
         facts = _facts(entry) | {"ends_at": entry.ends_at} | {"explanation": entry.explanation} | _claimed(content)
+        if as_json:
+            print(json.dumps(facts))
+            return
         facts |= {name: moment(int(fact)) for name, fact in facts.items() if name in _TIMES}
         for name, fact in facts.items():
-            print(f"{name}: {fact}")
+            print(f"{name.replace('_', ' ')}: {fact}")
 
 
 def _facts(entry: Quarantined) -> dict[str, str | int]:
@@ -93,17 +97,17 @@ def _claimed(content: bytes) -> dict[str, str | int]:
     except WireError:
         return {}
     return {
-        "claims record": claims.record_id.hex(),
-        "claims kiosk": claims.kiosk,
-        "claims number": claims.seq,
-        "claims epoch": claims.epoch.hex(),
+        "claims_record": claims.record_id.hex(),
+        "claims_kiosk": claims.kiosk,
+        "claims_number": claims.seq,
+        "claims_epoch": claims.epoch.hex(),
     }
 
 
 def quarantine_retry(
     config: Config, number: Annotated[int | None, typer.Argument(help="One entry; all otherwise.")] = None
 ) -> None:
-    """Verify again what is in quarantine, with today's registry, and store what holds now.
+    """Verify again with today's registry, and store what holds now.
 
     Its kiosk learns of it when it sends the record again, as it does until somebody keeps it.
     """

@@ -40,7 +40,7 @@ def join(app: typer.Typer) -> None:
 
 
 def gaps(config: Config, as_json: Json = False) -> None:
-    """Say what is missing, broken or forked in each kiosk's chain of records."""
+    """Say what is missing, broken or forked in each kiosk's chain."""
     with errors_in_words(), open_reader(load(config).store.place) as store:
         refused = _refused_places(store)
         for kiosk in store.kiosks():
@@ -88,7 +88,9 @@ def _plain(finding: chain.Finding) -> dict[str, str | int | None]:
 
 
 def verify(config: Config, as_json: Json = False) -> None:
-    """Check every record that is kept once more: its hash, its form, its signature, and that it is its kiosk's.
+    """Check every record that is kept once more.
+
+    Its hash, its form, its signature, and that it is its kiosk's.
 
     Ends with status 1 when one does not hold. How far it is stands on standard error.
     """
@@ -126,7 +128,9 @@ def _fault(kept: Kept, sealed: bytes | None, registry: Registry) -> WireError | 
 
 
 def export(config: Config, to: To = None) -> None:
-    """Give sealed records and their claims to another system, and the tombstones of what was erased.
+    """Give sealed records and their claims to another system.
+
+    With the tombstones of what was erased.
 
     In a folder, ID.cose holds a record as it was sealed, ID.json its claims, ID.erased.json a tombstone; what was
     erased since the last time is erased there too. As JSON lines, `sealed` is base64. How far it is stands on standard

@@ -82,6 +82,19 @@ def test_an_entry_is_shown_with_what_it_claims_to_be(server, fleet):
     assert server.run("quarantine", "show", "1", "--raw").stdout_bytes == bytes(raw)
 
 
+def test_a_script_is_told_the_same_of_an_entry_as_a_person(server, fleet):
+    k1 = fleet.kiosks["k1"]
+    raw = bytearray(k1.next())
+    raw[-1] ^= 1
+    server.keep(fleet, (k1.topic(), bytes(raw)))
+    (listed,) = server.lines("quarantine", "list")
+    (shown,) = server.lines("quarantine", "show", "1")
+    assert shown.items() > listed.items()
+    assert (shown["claims_kiosk"], shown["claims_number"], shown["ends_at"]) == ("k1", 1, NOW + 90 * DAY)
+    lines = server.run("quarantine", "show", "1").stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [name.replace("_", " ") for name in shown]
+
+
 def test_bytes_that_are_no_record_claim_nothing(server, fleet):
     server.keep(fleet, (fleet.kiosks["k1"].topic(), b"nonsense"))
     assert "claims" not in server.run("quarantine", "show", "1").stdout
@@ -171,8 +184,8 @@ def test_an_empty_quarantine_says_so_and_an_entry_says_when_in_words(server, fle
     assert server.lines("quarantine", "list") == []
     server.keep(fleet, (fleet.kiosks["k1"].topic(), b"nonsense"))
     shown = server.run("quarantine", "show", "1").stdout
-    assert "first_at: 2025-10-09 08:53 UTC\n" in shown
-    assert "ends_at: 2026-01-07 08:53 UTC\n" in shown
+    assert "first at: 2025-10-09 08:53 UTC\n" in shown
+    assert "ends at: 2026-01-07 08:53 UTC\n" in shown
 
 
 def test_quarantine_is_tried_again_when_the_registry_has_caught_up(server, fleet, kept):

@@ -6,9 +6,11 @@ import importlib
 import importlib.util
 import re
 import tomllib
+from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from tests.unit.docs.documents import ROOT, code, pages
 
@@ -17,8 +19,12 @@ TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encod
 EVERY_PAGE = pytest.mark.parametrize("page", pages())
 
 
+def _module(program: str) -> Any:
+    return importlib.import_module(SCRIPTS[program].partition(":")[0])
+
+
 def _subcommands(program: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
-    module = importlib.import_module(SCRIPTS[program].partition(":")[0])
+    module = _module(program)
     if hasattr(module, "app"):
         return set(typer.main.get_command(module.app).commands)
     with pytest.raises(SystemExit):
@@ -30,6 +36,17 @@ def _subcommands(program: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
 def test_every_command_of_a_program_is_explained_in_the_readme(program, capsys):
     explained = set(re.findall(rf"\b{program} ([a-z-]+)", code("README.md")))
     assert explained == _subcommands(program, capsys)
+
+
+@pytest.mark.parametrize("program", [program for program in SCRIPTS if hasattr(_module(program), "app")])
+def test_no_list_of_commands_cuts_a_sentence_on_a_screen_of_80_columns(program):
+    app = _module(program).app
+    top = typer.main.get_command(app)
+    groups = [(), *((name,) for name, command in top.commands.items() if hasattr(command, "commands"))]
+    for group in groups:
+        listed = CliRunner().invoke(app, [*group, "--help"], terminal_width=80).stdout.partition("Commands:")[2]
+        assert len(listed.splitlines()) > 1
+        assert [line for line in listed.splitlines() if line.endswith("...")] == []
 
 
 @EVERY_PAGE
