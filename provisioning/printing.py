@@ -7,6 +7,7 @@ ids, words, a telephone number; a name in another script is left to the person w
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING, Final
 
 import segno
@@ -22,9 +23,13 @@ if TYPE_CHECKING:
 
 _LABEL_MM: Final = (100, 60)
 _EDGE_MM: Final = 5
+_CODE_MM: Final = 40
 _BESIDE_MM: Final = 48  # where the words begin, beside the code
-_ROOM_MM: Final = 46  # for the words, from the code's height on
+_ROOM_MM: Final = 48  # for the words, from the code's height on
+_BELOW: Final = ("For staff: scan it on the fleet's", "computer while the console is open.")
+_BELOW_POINTS: Final = 7
 _LINE_MM: Final = 0.48  # a line's height for each point of its type
+_NUMBER: Final = re.compile(r"[+(]?[0-9][0-9 ()/.-]{3,}[0-9]", re.ASCII)  # a telephone number in a longer text
 _INK: Final = (0x14, 0x21, 0x3D)  # the project's ink
 
 
@@ -57,19 +62,28 @@ def sheet(fleet: str, words: str, number: int, split: Split, fingerprint: str) -
     return bytes(page.output())
 
 
-def label(fleet: str, kiosk: str, contact: str) -> bytes:
-    """Print the label that goes onto a kiosk: whose it is, whom to call."""
+def label(fleet: str, kiosk: str, contact: str, address: str) -> bytes:
+    """Print the label that goes onto a kiosk: whose it is, whom to call, and as a code the address of its page."""
     page = _page("landscape", (_LABEL_MM[1], _LABEL_MM[0]))
     page.set_margin(_EDGE_MM)
-    _qr(page, f"Homeward {fleet}/{kiosk} {contact}", x=_EDGE_MM, y=10, size=40)
-    lines = [("B", 16, kiosk), ("", 11, f"Homeward, fleet {fleet}")]
-    if contact.isascii():
-        lines += [("", 11, "Something wrong? Ask:"), ("B", 13, contact)]
+    _qr(page, address, x=_EDGE_MM, y=_EDGE_MM, size=_CODE_MM)
+    page.set_font("Helvetica", "", _BELOW_POINTS)
+    for number, words in enumerate(_BELOW):
+        page.text(_EDGE_MM + 2, _EDGE_MM + _CODE_MM + 3 + number * _BELOW_POINTS * _LINE_MM, words)
+    lines = [("B", 16, kiosk), ("", 11, f"Homeward, fleet {fleet}"), ("", 11, "Something wrong? Ask:")]
+    lines.append(("B", 13, _printable(contact) or "_" * 16))
     scale = next((tenths / 10 for tenths in range(10, 5, -1) if _height(page, lines, tenths / 10) <= _ROOM_MM), 0.5)
-    page.set_xy(_BESIDE_MM, 10)
+    page.set_xy(_BESIDE_MM, _EDGE_MM + 2)
     for style, size, words in lines:
         _line(page, style, size * scale, words)
     return bytes(page.output())
+
+
+def _printable(contact: str) -> str:
+    """Give a contact as the PDF's fonts can write it: of one in another script, its telephone numbers."""
+    if contact.isascii():
+        return contact
+    return ", ".join(number.strip() for number in _NUMBER.findall(contact))
 
 
 def _height(page: FPDF, lines: Sequence[tuple[str, float, str]], scale: float) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from provisioning import card, printing
+from provisioning import card, labels, printing
 from provisioning.certificates import held
 from provisioning.decisions import claims
 from provisioning.decisions.permission import check_alive, check_certifies
@@ -142,4 +142,4 @@ def _check_network(plan: Plan, wifi: Wifi | None) -> None:
 
 
 def _label(state: State, plan: Plan) -> bytes:
-    return printing.label(state.fleet, plan.id, state.trusted.content.controller.contact)
+    return printing.label(state.fleet, plan.id, state.trusted.content.controller.contact, labels.address(plan.id))

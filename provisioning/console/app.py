@@ -76,7 +76,7 @@ async def _enter(request: Request) -> Response:
             phrase("this link was used already, or is not this console's"),
             phrase("If it was not you who used it, stop the console (Ctrl-C). Start it again for a new link."),
         )
-    answer = render("enter.html")
+    answer = render("enter.html", address=console.door.wanted())
     answer.set_cookie(COOKIE, session, httponly=True, samesite="strict", path="/")
     return answer
 

@@ -19,9 +19,11 @@ class Door:
 
     def __init__(self, port: int) -> None:
         self.host = f"fleet-{secrets.token_hex(4)}.localhost:{port}"
+        self.labels_host = f"127.0.0.1:{port}"  # what the codes on labels name; no session is ever known there
         self.form_token = secrets.token_urlsafe(_BYTES)
         self._link: str | None = secrets.token_urlsafe(_BYTES)
         self._session: str | None = None
+        self._wanted = "/"
         self._lock = threading.Lock()
 
     @property
@@ -41,6 +43,20 @@ class Door:
                 return None
             self._link, self._session = None, secrets.token_urlsafe(_BYTES)
             return self._session
+
+    @property
+    def was_used(self) -> bool:
+        """Whether the link let somebody in."""
+        return self._session is not None
+
+    def go_on_to(self, page: str) -> None:
+        """Remember the page, a path of ours, that somebody wanted to see before the link let them in."""
+        self._wanted = page
+
+    def wanted(self) -> str:
+        """Give the page to go on to, once."""
+        page, self._wanted = self._wanted, "/"
+        return page
 
     def knows(self, session: str) -> bool:
         """Say whether this is the browser that was let in."""

@@ -6,6 +6,8 @@
 | post a form, or fetch | the cookie is SameSite=Strict; Origin and Sec-Fetch-Site must be ours; forms carry a token |
 | put us into a frame and borrow a click | frame-ancestors 'none' |
 | run a script that it slipped into a text | no inline script or style, nothing from elsewhere |
+
+Under the address that labels carry (`provisioning.labels`) there is a page that says how to come in, and nothing else.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 
 from provisioning.console.pages import refusal
+from provisioning.console.signpost import signpost
 from provisioning.languages import phrase
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ COOKIE: Final = "homeward-fleet"
 ENTER: Final = "/enter/"
 STATIC: Final = "/static/"
 _READING: Final = frozenset({"GET", "HEAD"})
+_OURS: Final = frozenset({"same-origin", "none"})  # who may look: our own page, or a person
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -62,19 +66,32 @@ class Guard:
                     headers[name] = value
             await send(message)
 
-        why_not = self._why_not(Request(scope))
-        answer = self._app if why_not is None else refusal(*why_not)
+        request = Request(scope)
+        if request.headers.get("host") == self._door.labels_host:
+            answer = self._for_a_label(request)
+        else:
+            why_not = self._why_not(request)
+            answer = self._app if why_not is None else refusal(*why_not)
         await answer(scope, receive, with_headers)
+
+    def _for_a_label(self, request: Request) -> ASGIApp:
+        """Answer at the address that labels carry. No page of the fleet is ever reached from here."""
+        if request.method in _READING and request.headers.get("sec-fetch-site") in _OURS:
+            if request.url.path.startswith(STATIC):
+                return self._app
+            if (page := signpost(request, self._door)) is not None:
+                return page
+        return refusal(*_another_name())
 
     def _why_not(self, request: Request) -> tuple[int, str, str] | None:
         """Give status, reason and next step, or nothing when the request may pass."""
         headers, path, reading = request.headers, request.url.path, request.method in _READING
         if headers.get("host") != self._door.host:
-            return 421, phrase("this is not the console's name"), phrase("Open the link that the terminal shows.")
+            return _another_name()
         if not reading and headers.get("origin") != self._door.origin:
             return 403, phrase("another page tried to act here"), phrase("Nothing was changed. Close the other page.")
         from_link = path.startswith(ENTER) and reading
-        wanted = {"same-origin", "none"} if reading else {"same-origin"}
+        wanted = _OURS if reading else {"same-origin"}
         if not from_link and headers.get("sec-fetch-site") not in wanted:
             return 403, phrase("another page tried to look in here"), phrase("Nothing was shown. Close the other page.")
         if not (from_link or path.startswith(STATIC) or self._door.knows(request.cookies.get(COOKIE, ""))):
@@ -86,3 +103,7 @@ class Guard:
                 ),
             )
         return None
+
+
+def _another_name() -> tuple[int, str, str]:
+    return 421, phrase("this is not the console's name"), phrase("Open the link that the terminal shows.")

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from starlette.responses import Response
 
 from edge_agent.errors import LocalError
+from provisioning import labels
 from provisioning.acts import cards, enrolment, revocation
 from provisioning.console.call import Done, acting, go, looking
 from provisioning.console.pages import ago
@@ -57,7 +58,8 @@ def _fleet(call: Call) -> Response:
     state = call.office.state()
     if not state.backup_proven:
         return go("/paper")
-    searched, wanted = call.typed.get("q", "").strip(), call.typed.get("state", "")
+    typed, wanted = call.typed.get("q", "").strip(), call.typed.get("state", "")
+    searched = labels.kiosk_scanned(typed) or typed
     seen = call.console.lookout.look(call.office)
     letters = searched.casefold()
     found = [

@@ -38,8 +38,11 @@ def picture_for_the_guide(page: Page, name: str) -> None:
 class RunningConsole:
     """Use it as a context manager: leaving ends the server as Ctrl-C does."""
 
-    def __init__(self, fleet: Path, *, who: str = "Amina", before: tuple[str, ...] = ()) -> None:
-        self._command = [sys.executable, "-c", _COMMAND, "--fleet", str(fleet), "--as", who, *before, "console"]
+    def __init__(
+        self, fleet: Path, *, who: str = "Amina", before: tuple[str, ...] = (), more: tuple[str, ...] = ()
+    ) -> None:
+        command = [sys.executable, "-c", _COMMAND, "--fleet", str(fleet), "--as", who, *before, "console"]
+        self._command = [*command, *more]
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
@@ -49,11 +52,12 @@ class RunningConsole:
         said = []
         for line in self.process.stdout:
             said.append(line)
+            self.said = "".join(said)
             if found := _LINK.search(line):
                 self.link = found[0]
                 self.origin = self.link.partition("/enter/")[0]
                 return self
-        raise AssertionError("".join(said))
+        raise AssertionError(self.said)
 
     def __exit__(self, *_: object) -> None:
         self.interrupt()
