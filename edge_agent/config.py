@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import msgspec
 
 from edge_agent.errors import SettingsError
+from edge_agent.pins import Pins
 from edge_agent.settings import Settings, read, setting
 from edge_agent.wire import fields, topics
 
@@ -56,15 +57,6 @@ class Outbox(Settings, frozen=True, kw_only=True):
     max_bytes: Annotated[int, setting("Sealed bytes at most", ge=_MIB)] = 2048 * _MIB
     max_records: Annotated[int, setting("Records at most", ge=1)] = 20_000
     keep_free_bytes: Annotated[int, setting("Bytes to leave free on the file system", ge=0)] = 64 * _MIB
-
-
-class Pins(Settings, frozen=True, kw_only=True):
-    """GPIO lines by their BCM numbers. 4 to 7 exist on a real Pi and on the virtual kiosk alike."""
-
-    button: Annotated[int, setting("The button, to ground, pulled up", ge=0, le=27)] = 4
-    button_light: Annotated[int, setting("The light in the button", ge=0, le=27)] = 5
-    ready_light: Annotated[int, setting("Lit when a report can be taken", ge=0, le=27)] = 6
-    camera_light: Annotated[int, setting("Lit while the camera sees", ge=0, le=27)] = 7
 
 
 class Streams(Settings, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from provisioning.fleet import CLAIM_PREFIX, Hardware
 from provisioning.handout import File, text
 
 if TYPE_CHECKING:
+    from edge_agent.pins import Pins
     from provisioning.certificates import Identity
     from provisioning.fleet import Claim, Plan, Site, State
     from provisioning.handout import Files
@@ -74,6 +75,7 @@ def kiosk_settings(state: State, plan: Plan) -> str:
         *(['[voice]\nfolder = "voices"'] if plan.voice else []),
         *([f'[screen]\nurl_file = "{page}"'] if plan.screen else []),
         f'[hardware]\nkind = "{plan.hardware}"',
+        *(["[hardware.pins]\n" + _lines(plan.pins)] if plan.pins.unusual else []),
         *(
             ['[hardware.simulated]\nphotographs = ["photograph.png"]\nscript = "script.toml"']
             if plan.hardware is Hardware.SIMULATED
@@ -92,6 +94,10 @@ def _site(site: Site) -> str:
         f"[site]\nid = {_toml(site.id)}\nname = {_toml(site.name)}\nlatitude = {float(site.latitude)}\n"
         f"longitude = {float(site.longitude)}\naccuracy_m = {site.accuracy_m}\narea = {_toml(site.area)}"
     )
+
+
+def _lines(pins: Pins) -> str:
+    return "\n".join(f"{part} = {line}" for part, line in pins.unusual.items())
 
 
 def zipped(content: Files) -> bytes:

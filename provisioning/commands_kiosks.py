@@ -17,8 +17,9 @@ from provisioning.decisions.orders import AS_IT_CAME, with_orders
 from provisioning.fleet import Hardware, Network
 from provisioning.fleet_view import SILENT_AFTER_S, plain, rows
 from provisioning.front_desk import FrontDesk
-from provisioning.intentions import kiosk_plan, ordered_notice, ordered_settings
+from provisioning.intentions import PARTS, kiosk_plan, ordered_notice, ordered_settings, pins
 from provisioning.office_link import OfficeLink
+from provisioning.particulars import particulars
 from provisioning.terminal import confirm, confirm_name, passphrase, read_text, say, table, tell
 from provisioning.wifi import Wifi
 from provisioning.words import card_written, cards_written, enrolled, moment, orders_change, revoked, until, will_revoke
@@ -94,6 +95,15 @@ def add(
     wifi: WifiName = None,
     screen: Annotated[bool, typer.Option("--screen/--no-screen", help="Whether it has a screen.")] = False,
     voice: Annotated[bool, typer.Option("--voice/--no-voice", help="Whether it speaks.")] = True,
+    pin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pin",
+            metavar="PART=LINE",
+            help=f"Where a part is wired to another GPIO line (BCM number) than usual, such as button=17; repeatable. "
+            f"Parts: {', '.join(PARTS.values())}.",
+        ),
+    ] = None,
     label: Annotated[Path | None, typer.Option("--label", help="The label to print; ID-label.pdf otherwise.")] = None,
     wifi_passphrase_file: WifiPassphrase = None,
     passphrase_file: OfficePassphrase = None,
@@ -118,6 +128,7 @@ def add(
                 "network": network or (Network.ETHERNET if wifi is None else Network.WIFI),
                 "screen": screen,
                 "voice": voice,
+                "pins": pins(pin or []),
             }
         )
         printed = label or out.with_name(f"{kiosk}-label.pdf")
@@ -153,12 +164,13 @@ def add_many(
         brought = _wifi(wifi, wifi_passphrase_file)
         plans = kiosks_file.plans(read_text(file), lambda plan: cards.check_one_of_many(state, plan, brought))
         table(
-            ["kiosk", "place", "area", "latitude, longitude", "languages", "network", "screen", "voice"],
+            ["kiosk", "place", "area", "latitude, longitude", "languages", "network", "screen", "voice", "pins"],
             [
                 [
                     *(plan.id, plan.site.name, plan.site.area, f"{plan.site.latitude}, {plan.site.longitude}"),
                     *(", ".join(plan.languages), plan.network),
                     *("yes" if has else "no" for has in (plan.screen, plan.voice)),
+                    " ".join(f"{PARTS[part]}={line}" for part, line in plan.pins.unusual.items()) or "usual",
                 ]
                 for plan in plans
             ],
@@ -216,24 +228,32 @@ def certify(
 
 def list_kiosks(
     context: typer.Context,
+    kiosk: Annotated[str | None, typer.Argument(help="A kiosk's id, for all that is known of it.")] = None,
     ask: Annotated[bool, typer.Option("--ask", help="Ask the intakes how they fare now.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")] = False,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """List the kiosks and how they fare, first those in need of you."""
+    """List the kiosks, first those in need of you; or tell all of one."""
     office: Office = context.obj
     with errors_in_words():
         state = office.state()
         if not state.kiosks:
             say("There is no kiosk yet. Next: `homeward-fleet add`.")
             return
+        if kiosk is not None:
+            state.kiosk(kiosk)  # a slip is said before anything is asked
         view = _ask(office, office.keys(passphrase(passphrase_file, _OFFICE))) if ask else office.rolls.read()
-        shown = rows(state, view, office.now)
+        shown = [row for row in rows(state, view, office.now) if kiosk in {None, row.kiosk.plan.id}]
         if as_json:
             for row in shown:
                 typer.echo(json.dumps(plain(row)))
             return
-        table(["kiosk", "state", "heard", "waiting", "", "place", "area"], [_line(row, office.now) for row in shown])
+        if kiosk is not None:
+            table([kiosk, ""], particulars(state, shown[0]))
+        else:
+            table(
+                ["kiosk", "state", "heard", "waiting", "", "place", "area"], [_line(row, office.now) for row in shown]
+            )
         say(f"As of {moment(view.at)}." if view else "Nobody has asked the intakes yet: `homeward-fleet list --ask`.")
 
 

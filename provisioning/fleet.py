@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from edge_agent import authorities
 from edge_agent.errors import LocalError
+from edge_agent.pins import Pins
 from edge_agent.wire import bundle, cose, registry
 from edge_agent.wire.documents import from_cbor
 from edge_agent.wire.orders import Mode, OrderedNotice
@@ -99,6 +100,7 @@ class Plan(Part, frozen=True, kw_only=True):
     network: Network
     screen: bool = False
     voice: bool = True
+    pins: Pins = Pins()
 
     def __post_init__(self) -> None:
         """Refuse a time zone that nobody knows, and texts that no settings file can carry."""

@@ -271,6 +271,7 @@ def plain(row: Row) -> dict[str, object]:
     return {
         "kiosk": row.kiosk.plan.id,
         "condition": str(row.condition),
+        "plan": msgspec.to_builtins(row.kiosk.plan),
         "needs": [words for _, words in row.needs],
         "orders": row.kiosk.orders.version if row.kiosk.orders else 0,
         "certificate_ends": max((held.not_after for held in row.kiosk.certificates), default=None),

@@ -9,6 +9,7 @@ import msgspec
 
 from edge_agent.errors import LocalError, WireError
 from edge_agent.mqtt import split_address
+from edge_agent.pins import Pins
 from edge_agent.session import languages as spoken
 from edge_agent.wire.bundle import Holder
 from edge_agent.wire.documents import from_map
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from edge_agent.wire.bundle import Recipient
 
 _LONGEST_LINE: Final = 200  # the wire's own bound
+PARTS: Final = {part: part.replace("_", "-") for part in Pins.__struct_fields__}  # as staff write them
 BOOLEANS: Final = {"true": True, "yes": True, "false": False, "no": False}
 _HOW: Final = {
     "id": marked(
@@ -41,7 +43,32 @@ _HOW: Final = {
     "network": marked("the network must be ethernet, wifi or cellular"),
     "screen": marked("whether it has a screen must be yes or no"),
     "voice": marked("whether it has a voice must be yes or no"),
+    **{
+        f"pins.{part}": marked("a GPIO line is its BCM number, a whole number from 0 to 27")
+        for part in Pins.__struct_fields__
+    },
 }
+
+
+def pins(texts: Sequence[str]) -> dict[str, str]:
+    """Read PART=LINE, such as button=17; a part that is left out is at its usual line. Raises LocalError."""
+    given: dict[str, str] = {}
+    for text in texts:
+        name, equals, line = (each.strip() for each in text.partition("="))
+        part = name.lower().replace("-", "_")
+        if not equals or part not in Pins.__struct_fields__:
+            raise LocalError(
+                phrase("{text} puts nothing on a GPIO line", text=repr(text)),
+                next_step=phrase(
+                    "Write PART=LINE, such as button=17; the parts are {parts}.", parts=", ".join(PARTS.values())
+                ),
+            )
+        if part in given:
+            raise LocalError(
+                phrase("{part} is put on two GPIO lines", part=PARTS[part]), next_step=phrase("Give it one of them.")
+            )
+        given[part] = line
+    return given
 
 
 def kiosk_plan(values: Mapping[str, object]) -> Plan:
@@ -51,6 +78,8 @@ def kiosk_plan(values: Mapping[str, object]) -> Plan:
     except msgspec.ValidationError as fault:
         what, _, at = str(fault).partition(" - at `$")
         where = at.strip("`.").partition("[")[0]
+        if where == "pins":
+            what = phrase("button and lights can't be wired so: {why}", why=what)
         raise LocalError(
             phrase(_HOW[where]) if where in _HOW else what, next_step=phrase("Correct that, and try again.")
         ) from None

@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.errors import LocalError
-from provisioning.intentions import BOOLEANS, kiosk_plan
+from provisioning.intentions import BOOLEANS, kiosk_plan, pins
 from provisioning.languages import marked, phrase
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ USUAL: Final = {
     "network": "ethernet",
     "screen": "no",
     "voice": "yes",
+    "pins": "",
 }
 _MOST_NAMED: Final = 20  # whoever has more slips than that has one in all of them
 
@@ -115,5 +116,6 @@ def _plan(columns: Sequence[str], cells: Sequence[str], before: Container[str]) 
             "hardware": words["hardware"],
             "network": words["network"],
             **{part: BOOLEANS.get(words[part].lower(), words[part]) for part in ("screen", "voice")},
+            "pins": pins(words["pins"].replace(",", " ").split()),
         }
     )

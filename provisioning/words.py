@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from edge_agent.pins import Pins
     from edge_agent.wire.bundle import Recipient
     from provisioning.acts.sending import Sent
     from provisioning.audit import Fact
@@ -36,6 +37,25 @@ def recorded(fact: Fact) -> str:
         return str(fact)
     more = [f"and {len(fact) - _MOST_NAMED} more"] if len(fact) > _MOST_NAMED else []
     return "; ".join([*fact[:_MOST_NAMED], *more])
+
+
+def part_named(part: str) -> str:
+    """Name a part that hangs on a GPIO line, by its name in the settings."""
+    return {
+        "button": phrase("the button"),
+        "button_light": phrase("the light in the button"),
+        "ready_light": phrase("the light that says 'ready'"),
+        "camera_light": phrase("the camera's light"),
+    }[part]
+
+
+def wired(pins: Pins) -> str:
+    """Say on which lines button and lights are."""
+    if not pins.unusual:
+        return phrase("at their usual GPIO lines")
+    return ", ".join(
+        phrase("{part}: GPIO {line}", part=part_named(part), line=line) for part, line in pins.unusual.items()
+    )
 
 
 def until(condition: Condition, kiosk: Kiosk) -> str:

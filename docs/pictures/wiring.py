@@ -1,6 +1,6 @@
 """Draws how button and lights are wired to a Raspberry Pi: docs/pictures/wiring.svg.
 
-Which line does what comes from the settings' own table of pins (`edge_agent.config.Pins`), their words too.
+Which line does what comes from the settings' own table of pins (`edge_agent.pins.Pins`), their words too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from docs.pictures.svg import INK, LANTERN, MIST, PAPER, RIVER, SANS, box, opening, text
-from edge_agent.config import Pins
+from edge_agent.pins import Pins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

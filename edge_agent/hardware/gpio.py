@@ -19,7 +19,7 @@ from edge_agent.session.light import Light, light
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge_agent.config import Pins
+    from edge_agent.pins import Pins
     from edge_agent.session.scene import Say, Scene
 
 

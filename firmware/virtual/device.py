@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from PIL import Image
 
-from edge_agent.config import Pins
 from edge_agent.files import write_whole
+from edge_agent.pins import Pins
 from edge_agent.vision.photograph import as_frame, load
 from firmware.virtual import image
 from firmware.virtual.cache import HERE, BuildError, run

@@ -6,21 +6,23 @@ import zoneinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from msgspec.structs import replace
 from starlette.responses import Response
 
 from edge_agent.errors import LocalError
+from edge_agent.pins import Pins
 from provisioning import labels
 from provisioning.acts import cards, enrolment, revocation
 from provisioning.console.call import Done, acting, go, looking
 from provisioning.console.pages import ago
 from provisioning.decisions.names import check_name
-from provisioning.fleet import Condition, FleetError, Hardware, Network
+from provisioning.fleet import Condition, FleetError, Network
 from provisioning.fleet_view import SILENT_AFTER_S, rows
-from provisioning.intentions import kiosk_plan
+from provisioning.intentions import PARTS, kiosk_plan, pins
 from provisioning.languages import phrase
 from provisioning.wifi import Wifi
-from provisioning.words import card_written, enrolled, revoked, until, will_revoke
+from provisioning.words import card_written, enrolled, part_named, revoked, until, will_revoke
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -109,7 +111,10 @@ def _one(call: Call) -> Response:
 
 
 def _show_add(call: Call) -> Response:
-    return call.page("kiosk_add.html", state=call.office.state(), zones=_ZONES, hardware=Hardware, networks=Network)
+    usual = msgspec.structs.asdict(Pins())
+    lines = [(f"pin-{PARTS[part]}", part_named(part), line) for part, line in usual.items()]
+    moved = any(call.typed.get(name, str(line)) != str(line) for name, _, line in lines)
+    return call.page("kiosk_add.html", state=call.office.state(), zones=_ZONES, lines=lines, moved=moved)
 
 
 def _add(call: Call, form: Form) -> Response:
@@ -130,6 +135,7 @@ def _add(call: Call, form: Form) -> Response:
             "hardware": form.text("hardware"),
             "network": form.text("network"),
             **{part: part in form.text("tells").split() for part in ("screen", "voice")},
+            "pins": pins([f"{part}={line}" for part in PARTS.values() if (line := form.text(f"pin-{part}"))]),
         }
     )
     out, label = _card_place(call, form, plan.id), call.console.downloads.place(f"{plan.id}-label.pdf")

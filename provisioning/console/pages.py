@@ -17,7 +17,7 @@ from provisioning import languages
 from provisioning.console import vendored
 from provisioning.fleet import Condition, Hardware, Network
 from provisioning.languages import marked, phrase, spoken, without_isolates
-from provisioning.words import moment, recorded
+from provisioning.words import moment, recorded, wired
 
 if TYPE_CHECKING:
     from edge_agent.errors import HomewardError
@@ -133,7 +133,7 @@ def _environment() -> Environment:
     )
     made.filters |= {"moment": moment, "ago": ago, "recorded": recorded}
     made.filters |= {"linked": linked, "sentence": sentence, "fingerprint": _fingerprint}
-    made.globals |= {"term": term, "integrity": vendored.INTEGRITY, "languages": languages.every}
+    made.globals |= {"term": term, "wired": wired, "integrity": vendored.INTEGRITY, "languages": languages.every}
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_callables(  # type: ignore[attr-defined]  # the extension's own method
         _gettext, _ngettext, newstyle=True

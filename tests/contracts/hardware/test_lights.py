@@ -8,9 +8,9 @@ import pytest
 from gpiozero import Device
 from gpiozero.pins.mock import MockFactory
 
-from edge_agent.config import Pins
 from edge_agent.errors import HardwareError
 from edge_agent.hardware.gpio import GpioLights, close_factory
+from edge_agent.pins import Pins
 from edge_agent.session.light import Light, light
 from edge_agent.session.scene import Say, Scene
 from edge_agent.session.table import Stage

@@ -94,6 +94,11 @@ def test_a_value_out_of_range_is_named(tmp_path):
     assert "site.latitude" in refused(tmp_path, GOOD.replace("41.5", "91.5"))
 
 
+def test_two_parts_on_one_line_are_refused(tmp_path):
+    text = refused(tmp_path, GOOD + "\n[hardware.pins]\nbutton = 17\nready_light = 17\n")
+    assert "hardware.pins: GPIO 17 is the line of button and ready_light" in text
+
+
 def test_a_value_of_another_type_is_named(tmp_path):
     assert "kiosk" in refused(tmp_path, GOOD.replace('"kiosk-1"', "1"))
 

@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 
 from docs.pictures import demo, way, wiring
-from edge_agent.config import Pins
+from edge_agent.pins import Pins
 from edge_agent.session.table import Stage
 from edge_agent.wire.topics import Channel
 from provisioning import demo as demonstration

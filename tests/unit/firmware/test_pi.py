@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from edge_agent.config import Pins
+from edge_agent.pins import Pins
 from tests.unit.firmware.units import FIRMWARE, UNITS, settings
 
 if TYPE_CHECKING:
