@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import secrets
 import sys
 import threading
@@ -54,6 +55,7 @@ _CLOCK_SLACK_S: Final = 86_400
 _ORDERS_PATIENCE_S: Final = 5.0  # for the kiosk to say in its health what it was ordered
 _OUTBOX_AGAIN_S: Final = 5.0
 _IDLE_S: Final = 1.0
+_HELP_WIDTH: Final = 78
 
 
 class Courier:
@@ -356,7 +358,11 @@ def _check_card(settings: KioskSettings) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the courier, or check its set-up."""
-    parser = argparse.ArgumentParser(prog="homeward-courier", description="Brings sealed reports to the broker.")
+    # With no width told, argparse loads shutil and the compressors under it for the terminal's: half a MiB at rest.
+    plain = functools.partial(argparse.HelpFormatter, width=_HELP_WIDTH)
+    parser = argparse.ArgumentParser(
+        prog="homeward-courier", description="Brings sealed reports to the broker.", formatter_class=plain
+    )
     parser.add_argument("command", choices=("run", "check"), help="deliver until stopped; or only look for problems")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the kiosk's settings, TOML")
     chosen = parser.parse_args(arguments)

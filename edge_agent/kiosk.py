@@ -23,7 +23,7 @@ from edge_agent.events import emit
 from edge_agent.files import read_signer
 from edge_agent.hardware.clock import SystemClock
 from edge_agent.hardware.parts import open_parts
-from edge_agent.hardware.process import keep_memory_private
+from edge_agent.hardware.process import keep_large_blocks_apart, keep_memory_private, keep_memory_small
 from edge_agent.hardware.watchdog import SystemdWatchdog
 from edge_agent.health import HealthFile
 from edge_agent.orders import StandingOrders, ordered_to_wipe
@@ -47,6 +47,7 @@ _BEAT_S: Final = 1.0  # a wiped kiosk still has to tell the watchdog that it is 
 
 def _run(settings: KioskSettings) -> int:
     """Run until stopped; each time that orders come into force, by them from then on."""
+    keep_memory_small()
     if not keep_memory_private():
         emit("memory_not_locked")  # so swap must be off
     stopping = threading.Event()
@@ -66,6 +67,7 @@ def _run(settings: KioskSettings) -> int:
 
 def _serve(settings: KioskSettings, trust: TrustFile, orders: StandingOrders, stopping: threading.Event) -> None:
     """Serve people until stopped, or until there are new orders."""
+    keep_large_blocks_apart()  # loading models and opening the camera takes many that are soon freed
     clock = SystemClock()
     signer = read_signer(Path(settings.signing_key))
     outbox = Outbox(settings.outbox_file, Limits(**msgspec.structs.asdict(settings.outbox)))  # without it we say no

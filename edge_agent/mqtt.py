@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
-from typing import Any, Final, Protocol
+import sys
+from importlib.util import find_spec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 
 from edge_agent.errors import BrokerError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CONTENT_TYPE: Final = "application/cose"
 DEFAULT_RECEIVE_MAXIMUM: Final = 65_535  # MQTT 5, 3.2.2.3.3
@@ -18,6 +24,27 @@ GRANTED_QOS_1: Final = 1  # MQTT 5, 3.9.3
 FAILURE: Final = 0x80  # MQTT 5, 2.4: from here on a reason code is a failure
 UNSUPPORTED_VERSION: Final = 0x84  # MQTT 5, 2.4: paho would try again for ever
 PACKET_TOO_LARGE: Final = 0x95
+_HTTP_CLIENT: Final = "urllib.request"
+
+
+@contextlib.contextmanager
+def _no_http_client() -> Iterator[None]:
+    """Import paho without an HTTP client, of which a courier would carry 1 MiB at rest.
+
+    It asks that for a proxy's address where PySocks is installed, and nowhere else.
+    """
+    if _HTTP_CLIENT in sys.modules or find_spec("socks") is not None:
+        yield
+        return
+    sys.modules[_HTTP_CLIENT] = ModuleType(_HTTP_CLIENT)
+    try:
+        yield
+    finally:
+        del sys.modules[_HTTP_CLIENT]
+
+
+with _no_http_client():
+    from paho.mqtt.client import Client
 
 
 class Credentials(Protocol):

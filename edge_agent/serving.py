@@ -183,7 +183,6 @@ class Kiosk:
                 return self._take_back(ticket)
             case DropPixels():
                 self._darkroom.drop()
-                give_memory_back()
             case _:
                 assert_never(command)
         return None
@@ -195,6 +194,8 @@ class Kiosk:
             presenter.show(command.scene, command.say)
         if command.scene.stage is not self._stage:
             self._stage = command.scene.stage
+            if self._stage is Stage.REST:
+                give_memory_back()  # now, when nobody waits for the next scene
             emit("stage", stage=self._stage)  # where somebody is, never what they chose
 
     def _try_camera(self, act: Callable[[], None]) -> Event | None:

@@ -37,6 +37,7 @@ from edge_agent.vision.finder import load_detector
 from edge_agent.wire import sealing
 from tests.bench.figures import Figure, at_most, main, told
 from tests.support.live import LiveFleet
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,6 +64,8 @@ def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as name:
         yield from memory(Path(name))
     with tempfile.TemporaryDirectory() as name:
+        yield after_a_session(Path(name))
+    with tempfile.TemporaryDirectory() as name:
         yield from button_to_disk(Path(name))
 
 
@@ -85,6 +88,20 @@ def memory(folder: Path) -> Iterator[Figure]:
             facts = rollup(child.pid)
             yield at_most(f"{name} at rest, resident", facts["Rss"] / MIB, most, "MiB")
             yield told(f"{name} at rest, proportional", facts["Pss"] / MIB, "MiB")
+
+
+def after_a_session(folder: Path) -> Figure:
+    """Resident memory of the kiosk once somebody was there: the models have run by then, and work in what they took."""
+    choices = [("rest", ""), ("language", "en"), ("who", "self_adult"), *[("consent", "yes")] * 3, ("framing", "take")]
+    choices += [("review", "send"), ("done", "finish")]
+    with LiveFleet(folder) as live:
+        here = live.fleet.add_kiosk("kiosk-1", [ASTRONAUT], pace="hold_s = 0.3")
+        script = "".join(f'[[step]]\nstage = "{s}"\nchoose = {[c] if c else []}\n' for s, c in choices)
+        (here / "script.toml").write_text(script, encoding="utf-8")
+        kiosk = live.kiosk()
+        kiosk.wait_for("sealed", timeout=READY_S)
+        until(lambda: kiosk.said[-1] == {"event": "stage", "stage": "rest"}, "rest")
+        return told("kiosk at rest after a session, resident", rollup(kiosk.pid)["Rss"] / MIB, "MiB")
 
 
 def rollup(pid: int) -> dict[str, int]:

@@ -19,14 +19,12 @@ print(before, libc.prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE
 """
 ABORT = "import os; os.abort()"
 CLOSED = "from edge_agent.hardware.process import keep_memory_private; keep_memory_private(); "
-LOCKED = (
-    CLOSED.replace("keep_memory_private(); ", "print(keep_memory_private())")
-    + """
+IS_LOCKED = """
 later = bytearray(8 << 20)
 facts = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
 print(int(facts["VmLck"].split()[0]) >= 8 << 10)
 """
-)
+LOCKED = CLOSED.replace("keep_memory_private(); ", "print(keep_memory_private())") + IS_LOCKED
 FRAMES = """
 import resource
 from pathlib import Path
@@ -45,6 +43,30 @@ for _ in range(20):
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - fetched < 1000)
 give_memory_back()
 print(before - held() >= 15)
+"""
+HELD = """
+import resource
+from pathlib import Path
+from edge_agent.hardware.process import give_memory_back, keep_frames_at_hand, keep_large_blocks_apart
+MIB = 1 << 20
+def held():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() // MIB
+def pass_through():
+    passing = [bytearray(b"x") * (4 * MIB) for _ in range(4)]
+    return bytearray(64 << 10)  # lies above them, and stays
+"""
+AFTER_A_SESSION = f"""{HELD}
+keep_frames_at_hand()
+before, stays = held(), pass_through()
+print(held() - before >= 15)
+give_memory_back()
+print(held() - before < 3)
+"""
+LOADED = f"""{HELD}
+bytearray(5 * MIB)
+keep_large_blocks_apart()
+before, stays = held(), pass_through()
+print(held() - before < 3)
 """
 
 
@@ -98,6 +120,28 @@ def test_below_a_limit_nothing_is_locked_and_nothing_fails():
 def test_each_frame_has_the_memory_of_the_last_one_until_it_is_given_back():
     said = python(FRAMES)
     assert said.stdout == "True\nTrue\n", said.stderr
+
+
+@pytest.mark.red_line(7)
+@pytest.mark.skipif(os.geteuid() != 0, reason="locks what only root, and the kiosk by its unit, may lock")
+def test_locked_memory_is_given_back_too_and_is_locked_again():
+    said = python(CLOSED + AFTER_A_SESSION + IS_LOCKED)
+    assert said.stdout == "True\nTrue\nTrue\n", said.stderr
+
+
+def test_what_is_not_locked_is_not_locked_by_giving_memory_back():
+    said = python(AFTER_A_SESSION + IS_LOCKED)
+    assert said.stdout == "True\nTrue\nFalse\n", said.stderr
+
+
+def test_what_is_loaded_and_freed_before_the_first_frame_goes_back_at_once():
+    said = python(LOADED)
+    assert said.stdout == "True\n", said.stderr
+
+
+def test_the_test_above_would_see_what_is_kept():
+    said = python(LOADED.replace("keep_large_blocks_apart()\n", "\n"))
+    assert said.stdout == "False\n", said.stderr
 
 
 def test_the_test_above_would_see_memory_that_each_frame_fetches_anew():
