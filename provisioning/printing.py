@@ -11,13 +11,13 @@ import re
 from typing import TYPE_CHECKING, Final
 
 import segno
-from fpdf import FPDF
-from fpdf.enums import MethodReturnValue
 
 from provisioning.backup import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from fpdf import FPDF
 
     from provisioning.backup import Split
 
@@ -92,6 +92,8 @@ def _height(page: FPDF, lines: Sequence[tuple[str, float, str]], scale: float) -
 
 
 def _line(page: FPDF, style: str, points: float, words: str, *, only_measure: bool = False) -> float:
+    from fpdf.enums import MethodReturnValue  # noqa: PLC0415  # as below
+
     page.set_font("Helvetica", style, points)
     height = page.multi_cell(
         _LABEL_MM[0] - _BESIDE_MM - _EDGE_MM,
@@ -108,6 +110,8 @@ def _line(page: FPDF, style: str, points: float, words: str, *, only_measure: bo
 
 
 def _page(orientation: str, size: str | tuple[float, float]) -> FPDF:
+    from fpdf import FPDF  # noqa: PLC0415  # half a second, and few commands print
+
     page = FPDF(orientation=orientation, unit="mm", format=size)
     page.set_auto_page_break(auto=False)
     page.set_margin(20)

@@ -23,7 +23,6 @@ from central.intake.receiver import Receiver
 from central.intake.settings import IntakeSettings, load
 from central.intake.stopping import Stop
 from central.intake.upkeep import Upkeep
-from central.store import migrations
 from central.store.choice import alone, open_reader, open_store
 from central.store.sqlite_writer import SqliteStore
 from central.times import now
@@ -152,6 +151,8 @@ def migrate(config: Config) -> None:
 
     As the database's owner.
     """
+    from central.store import migrations  # noqa: PLC0415  # half a second, and `run` needs none of it
+
     with errors_in_words():
         store = load(config).store
         if store.owner is None:

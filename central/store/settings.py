@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec.structs import replace
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from central.store.choice import Place
-from central.store.objects import Bucket, Objects
 from edge_agent.errors import SettingsError
 from edge_agent.settings import Settings, read, setting
+
+if TYPE_CHECKING:
+    from central.store.objects import Objects
 
 
 class StoredObjects(Settings, frozen=True, kw_only=True):
@@ -25,6 +27,8 @@ class StoredObjects(Settings, frozen=True, kw_only=True):
 
     def open(self) -> Objects:
         """Give them. Raises LocalError when the credentials can't be read."""
+        from central.store.objects import Bucket, Objects  # noqa: PLC0415  # a quarter of a second, and few stores have it
+
         return Objects(Bucket(self.endpoint, self.bucket, self.region, Path(self.credentials)))
 
 
