@@ -25,11 +25,12 @@ _FASTER = ("-c", "fsync=off", "-c", "full_page_writes=off")
 class Postgres:
     """One server. Use it as a context manager: it begins empty, and leaving removes all of it.
 
-    `careful=False` spares the disk: for tests that never pull a plug.
+    `careful=False` spares the disk: for tests that never pull a plug. `settings` are the server's own, by name.
     """
 
-    def __init__(self, *, careful: bool = True) -> None:
-        self._careful = careful
+    def __init__(self, *, careful: bool = True, **settings: str) -> None:
+        self._options = () if careful else _FASTER
+        self._options += tuple(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
         self._folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path may have 107 bytes
         self._bin = _programs()
         self._user = _who()
@@ -38,6 +39,12 @@ class Postgres:
 
     def conninfo(self, database: str, user: str = OWNER) -> str:
         return f"host={self._folder} dbname={database} user={user}"
+
+    @property
+    def pid(self) -> int:
+        """Its first process, whose children all others are."""
+        assert self._process is not None
+        return self._process.pid
 
     def database(self) -> str:
         """Make a database with our schema, and name it."""
@@ -52,12 +59,11 @@ class Postgres:
         """Start it, with all it has kept."""
         assert self._process is None
         log = (self._folder / "log").open("ab")
-        options = () if self._careful else _FASTER
         self._process = subprocess.Popen(
             [
                 *self._as_user(),
                 *(self._bin / "postgres", "-D", self._folder / "data", "-k", self._folder),
-                *("-c", "listen_addresses=", "-c", "max_connections=40", *options),
+                *("-c", "listen_addresses=", "-c", "max_connections=40", *self._options),
             ],
             stdout=log,
             stderr=log,
