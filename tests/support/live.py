@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 SOON = "receipt_timeout_s = 2\nrefused_again_s = 1"  # what else takes minutes
 
 
+def left(*spools: Spool) -> int:
+    """How many records of all wait for their receipts."""
+    return sum(spool.left for spool in spools)
+
+
 class LiveFleet:
     """Use it as a context manager: leaving ends every program that still runs."""
 
@@ -103,16 +108,24 @@ class LiveFleet:
         asked = [sys.executable, "-m", "central.intake", *words, "--config", str(self.fleet.intake_settings)]
         return subprocess.run(asked, check=True, capture_output=True, text=True).stdout
 
-    def assert_all_arrived_once(self, spool: Spool) -> None:
-        """Wait until the outbox is empty; then each record is in the store once, byte for byte, and none is missing."""
-        until(lambda: spool.left == 0, "an empty outbox")
-        sent = {record_id: hashlib.sha256(sealed).digest() for record_id, sealed in spool.sealed.items()}
-        stored = self.stored()
-        assert len(stored) == len(sent)
-        assert dict(stored) == sent
+    def assert_all_arrived_once(self, *spools: Spool) -> None:
+        """Wait, while it goes on, until every outbox is empty.
+
+        Then each record is in the store once, byte for byte, and none is missing.
+        """
+        while waiting := left(*spools):
+            until(lambda waiting=waiting: left(*spools) < waiting, "the next receipt")
+        sent = [
+            (record_id, hashlib.sha256(sealed).digest())
+            for spool in spools
+            for record_id, sealed in spool.sealed.items()
+        ]
+        assert sorted(self.stored()) == sorted(sent)
         assert self.quarantined() == {}
-        assert self.gaps() == [{"kiosk": spool.settings.kiosk, "records": len(sent), "findings": []}]
-        assert spool.outbox.salvages() == ()
+        assert self.gaps() == [
+            {"kiosk": spool.settings.kiosk, "records": len(spool.sealed), "findings": []} for spool in spools
+        ]
+        assert [spool.outbox.salvages() for spool in spools] == [()] * len(spools)
 
     @contextlib.contextmanager
     def store(self) -> Iterator[Reader]:

@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.errors import MalformedError
 from edge_agent.mqtt import tls_context
-from edge_agent.wire.topics import Address, Channel
+from edge_agent.wire.topics import Address, Channel, parse
 from provisioning.certificates import Authority
 from provisioning.throwaway import INTAKE, free_port
 from tests.support.peer import HOST, Files, Peer
@@ -86,6 +86,8 @@ def test_a_certificate_whose_name_is_a_pattern_is_not_issued_and_would_open_no_k
     for channel in Channel:
         with Peer.of(broker.fleet.port, name, files) as pattern:
             assert pattern.publish(topic("kiosk-1", channel), b"x") == NOT_AUTHORISED
+        with pytest.raises(MalformedError, match="is no id"):  # by a topic of its own nobody believes it anything
+            parse(f"homeward/1/{FLEET}/{name}/{channel}")
     for wanted in (topic("kiosk-1", Channel.RECORDS), "homeward/1/demo/+/records"):
         with Peer.of(broker.fleet.port, name, files) as pattern, peer(broker, tmp_path, "kiosk-1") as kiosk:
             pattern.subscribe(wanted)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from central.intake.core import MAX_BATCH
-from tests.support.live import SOON
+from tests.support.live import SOON, left
 from tests.support.waiting import until
 from tests.system.intake_that_dies import DIED
 
@@ -22,6 +22,8 @@ pytestmark = pytest.mark.red_line(14)
 
 ENOUGH = 200
 BACKLOG = 120
+KIOSKS = [f"kiosk-{number}" for number in range(1, 6)]
+THOUSANDS = 5_000
 SLOWLY = f"{SOON}\nwindow = 4"  # so that there is a middle to be hit
 STEPS = 150_000  # of a courier that delivers a backlog, about
 
@@ -141,6 +143,39 @@ def test_a_database_that_is_stopped_and_killed_in_mid_delivery_again_and_again_l
     cut_in_the_middle(spool, take_the_database_away, times=4)
     live.assert_all_arrived_once(spool)
     assert intake.exit_status is None, "it waits; it doesn't give up"
+
+
+@pytest.mark.timeout(900)
+def test_thousands_of_records_outlive_a_killed_broker_a_database_that_stops_and_a_dead_intake(
+    live_in_postgres, database
+):
+    live = live_in_postgres
+    spools = [live.spool(kiosk) for kiosk in KIOSKS]
+    for spool in spools:
+        spool.fill(THOUSANDS // len(KIOSKS))
+    broker = live.broker()
+    intake = live.intake()
+    for kiosk in KIOSKS:
+        live.courier(kiosk=kiosk)
+
+    def some_more() -> None:
+        before = left(*spools)
+        until(lambda: left(*spools) < before - 0.05 * THOUSANDS, "more receipts")
+
+    some_more()
+    broker.kill()
+    live.broker()
+    some_more()
+    database.stop()
+    until(lambda: heard(intake, "store_unavailable") > 0, "the intake's word that it waits")
+    database.start()
+    some_more()
+    intake.stop()
+    assert live.intake("tests.system.intake_that_dies", "3").wait(timeout=300) == DIED
+    assert left(*spools), "it was meant to die in mid-delivery"
+    live.intake()
+    live.assert_all_arrived_once(*spools)
+    assert sum(len(spool.sealed) for spool in spools) == THOUSANDS
 
 
 def test_a_broker_that_forgets_all_it_has_acknowledged_loses_nothing(live):
