@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 PI = FIRMWARE / "pi"
 LAYER = PI / "layer/homeward-kiosk.yaml"
 SLOTS = PI / "tree/usr/local/lib/homeward/slots"
-CONFIGS = sorted((PI / "config").glob("*.yaml"))
+CONFIGS = sorted(path for path in (PI / "config").glob("*.yaml") if not path.stem.endswith("-screen"))
+WITH_A_SCREEN = sorted((PI / "config").glob("*-screen.yaml"))
+
+MOST_OF_A_SYSTEM_MB = 2048  # with a screen: a kiosk's own 700, some 800 for browser, fonts and graphics, and room
 
 
 def metadata() -> dict[str, str]:
@@ -54,6 +57,46 @@ def test_every_pi_has_the_kiosks_layer_and_two_slots_where_there_is_a_layout_for
 
 def test_four_pis_are_there():
     assert [path.stem for path in CONFIGS] == ["pi3", "pi4", "pi5", "zero2w"]
+
+
+@pytest.mark.parametrize("path", WITH_A_SCREEN, ids=lambda path: path.stem)
+def test_a_pi_with_a_screen_is_the_same_pi_with_more_room_and_the_layers_own_option(path):
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    without = yaml.safe_load((path.parent / config["include"]["file"]).read_text(encoding="utf-8"))
+    assert config["include"]["file"] == path.name.replace("-screen", "")
+    assert int(config["image"]["system_part_size"].removesuffix("M")) >= MOST_OF_A_SYSTEM_MB
+    assert int(without["image"]["system_part_size"].removesuffix("M")) < MOST_OF_A_SYSTEM_MB
+    (option,) = config[metadata()["VarPrefix"]]
+    assert metadata()[f"Var-{option}-Valid"] == "bool"
+
+
+def test_the_two_pis_with_memory_for_a_browser_come_with_a_screen_too():
+    assert [path.stem for path in WITH_A_SCREEN] == ["pi4-screen", "pi5-screen"]
+
+
+YES, NO = ("true", "True", "1", "yes", "YES", "y", "Y"), ("false", "False", "0", "no", "NO", "n", "N")
+
+
+@pytest.mark.parametrize(
+    ("screen", "asked"), [*((yes, "--image --screen") for yes in YES), *((no, "--image") for no in NO)]
+)
+def test_the_layer_asks_the_installer_for_the_screen_where_it_is_wanted(tmp_path, screen, asked):
+    """By a stand-in for what goes into the tree; in each way in which the builder lets a yes or a no be written."""
+    chroot = tmp_path / "chroot"
+    chroot.write_text('#!/bin/sh\nshift; echo "$@"\n', encoding="ascii")
+    chroot.chmod(0o755)
+    project = tmp_path / "project"
+    for folder in ("edge_agent", "models", "requirements", "firmware"):
+        (project / folder).mkdir(parents=True)
+    given = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "IGconf_homeward_project": str(project),
+        "IGconf_homeward_screen": screen,
+    }
+    hook = yaml.safe_load(LAYER.read_text(encoding="utf-8"))["mmdebstrap"]["customize-hooks"][0]
+    told = ["sh", "-c", hook, "hook", str(tmp_path / "root")]
+    said = subprocess.run(told, env=given, capture_output=True, text=True, check=True).stdout
+    assert said.split(maxsplit=1) == ["/tmp/homeward/firmware/install", f"{asked}\n"]
 
 
 def test_the_lines_are_right_before_any_program_runs():
