@@ -233,7 +233,7 @@ def list_kiosks(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")] = False,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """List the kiosks, first those in need of you; or tell all of one."""
+    """List the kiosks, those in need first; or tell all of one."""
     office: Office = context.obj
     with errors_in_words():
         state = office.state()
@@ -288,7 +288,10 @@ def revoke(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Take a kiosk out of service for good: stolen, lost, or worn out. Again, to do what was left of it."""
+    """Take a kiosk out of service for good.
+
+    It was stolen, lost, or is worn out. Again, to do what was left of it.
+    """
     office: Office = context.obj
     with errors_in_words():
         state = office.state()

@@ -83,7 +83,7 @@ def rabbitmq(
     dry_run: DryRun = False,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Write what each node of a RabbitMQ cluster (4.0 or later) needs."""
+    """Write what each node of a RabbitMQ cluster (4.0 on) needs."""
     office: Office = context.obj
     with errors_in_words():
         addresses = [split_address(address) for address in office.state().brokers]
@@ -135,7 +135,7 @@ def intake(
     dry_run: DryRun = False,
     passphrase_file: OfficePassphrase = None,
 ) -> None:
-    """Write everything that an intake needs, the receipt key included."""
+    """Write all that an intake needs, the receipt key included."""
     office: Office = context.obj
     with errors_in_words():
         keys = office.keys(passphrase(passphrase_file, _OFFICE))

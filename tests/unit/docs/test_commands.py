@@ -44,7 +44,7 @@ def test_no_list_of_commands_cuts_a_sentence_on_a_screen_of_80_columns(program):
     top = typer.main.get_command(app)
     groups = [(), *((name,) for name, command in top.commands.items() if hasattr(command, "commands"))]
     for group in groups:
-        listed = CliRunner().invoke(app, [*group, "--help"], terminal_width=80).stdout.partition("Commands:")[2]
+        listed = CliRunner().invoke(app, [*group, "--help"], env={"COLUMNS": "80"}).stdout.partition("Commands:")[2]
         assert len(listed.splitlines()) > 1
         assert [line for line in listed.splitlines() if line.endswith("...")] == []
 
