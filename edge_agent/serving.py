@@ -104,9 +104,11 @@ class Kiosk:
         emit("ready", program="kiosk", kiosk=self._settings.kiosk)
         try:
             while not self._stopping:
-                for edge in self._parts.button.wait(self._patience()):
-                    self._tell(*self._gestures.edge(edge.at, down=edge.down))
+                edges = self._parts.button.wait(self._patience())
                 now = self._clock.monotonic()
+                # Were we held up before `now`, a finger may have lifted meanwhile: unseen, its press would be a hold.
+                for edge in (*edges, *self._parts.button.wait(0)):
+                    self._tell(*self._gestures.edge(edge.at, down=edge.down))
                 self._tell(*self._gestures.tick(now))
                 self._listen()
                 if not self._speaking and (deadline := flow.deadline(self._state)) is not None and now >= deadline:

@@ -14,8 +14,10 @@ from PIL import Image
 
 from edge_agent import config
 from edge_agent.errors import CameraError
+from edge_agent.hardware.clock import SystemClock
 from edge_agent.hardware.simulated import PhotographCamera, Script, SimulatedPerson, Step
 from edge_agent.outbox import Limits, Outbox
+from edge_agent.ports import Edge
 from edge_agent.session import notice
 from edge_agent.session.table import Stage
 from edge_agent.trust import TrustFile
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from edge_agent.ports import Edge, Frame
+    from edge_agent.ports import Frame
 
 BLACK = -1.0  # in a model's input
 
@@ -226,6 +228,60 @@ def test_nothing_a_person_chose_is_said_in_the_events(world, capsys):
     assert '"sealed"' in said
     for word in ("child", "staff", '"ug"', "yes", "partners", "Nowhere in particular"):
         assert word not in said
+
+
+# -- A kiosk with too much to do ---------------------------------------------------------------------------------------
+
+
+class Lagging(SystemClock):
+    """Goes on as the real one does, and by what it is told to."""
+
+    lag_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.lag_s
+
+
+class BrieflyPressing:
+    """Wakes a kiosk, then presses for a tenth of a second; just when the kiosk has read that the button is down, it is
+    held up for longer than a hold takes."""
+
+    def __init__(self, world: World, clock: Lagging) -> None:
+        self._world = world
+        self._clock = clock
+        self._left = [self._press, self._nothing, self._down, self._up, self._nothing, self._nothing]
+
+    def wait(self, _timeout: float) -> Sequence[Edge]:
+        if not self._left:
+            self._world.witness.kiosk.stop()
+            return []
+        return self._left.pop(0)()
+
+    def _press(self) -> Sequence[Edge]:
+        now = self._clock.monotonic()
+        self._clock.lag_s += 1.0
+        return [Edge(now, down=True), Edge(now + 0.1, down=False)]
+
+    def _down(self) -> Sequence[Edge]:
+        self._came = self._clock.monotonic()
+        self._clock.lag_s += 1.0
+        return [Edge(self._came, down=True)]
+
+    def _up(self) -> Sequence[Edge]:
+        return [Edge(self._came + 0.1, down=False)]
+
+    def _nothing(self) -> Sequence[Edge]:
+        self._clock.lag_s += 1.0
+        return []
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.red_line(13)
+def test_a_press_stays_a_press_when_the_kiosk_is_held_up_before_it_sees_the_finger_lift(world):
+    clock = Lagging()
+    assert world.meet(BrieflyPressing(world, clock), clock=clock) == []
+    assert world.witness.stages == [Stage.REST, Stage.LANGUAGE]
 
 
 # -- Taking it back ----------------------------------------------------------------------------------------------------

@@ -93,9 +93,10 @@ class World:
         camera=PhotographCamera,
         before=lambda _outbox: None,
         display=None,
+        clock=None,
     ):
         """Run one session with whoever has this button, these eyes and this voice's ear."""
-        clock, signer = SystemClock(), read_signer(self.here / "signing.key")
+        clock, signer = clock or SystemClock(), read_signer(self.here / "signing.key")
         outbox = Outbox.open(self.settings.outbox_file, limits)
         before(outbox)
 
