@@ -24,7 +24,7 @@ demo: .venv/ready models  ## one report, end to end, on real parts (PHOTO=path.j
 
 test: .venv/ready models node_modules console  ## all tests that need no cluster and no virtual kiosk
 	@$(NEED) mosquitto strace espeak-ng aplay:alsa-utils shellcheck rauc mksquashfs:squashfs-tools mmdebstrap systemd-analyze:systemd systemd-nspawn:systemd-container pg_ctlcluster:postgresql $(BROWSER)
-	@$(V)/pytest -n 2 --dist loadfile --ignore=tests/cluster --ignore=tests/virtual --ignore=tests/screen $(ARGS)
+	@$(V)/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/cluster --ignore=tests/virtual --ignore=tests/screen $(ARGS)
 
 VIRTUAL := mosquitto qemu-system-aarch64:qemu-system-arm qemu-aarch64-static:qemu-user-static mmdebstrap arch-test \
   fdtput:device-tree-compiler depmod:kmod mke2fs:e2fsprogs mkfs.vfat:dosfstools mcopy:mtools swig aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \

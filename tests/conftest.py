@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,15 @@ from provisioning import keyring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+SLOW = [Path(__file__).parent / name for name in ("system", "browser", "container")]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow files, in random order like all: one that came last would keep a single process busy."""
+    items.sort(key=lambda item: not any(item.path.is_relative_to(folder) for folder in SLOW))
 
 
 class OnceScrypt:
