@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import multiprocessing
+import os
 import re
 import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Self
 
+from tests.support import console_command
 from tests.support.browser import picture
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 _LINK = re.compile(r"http://\S+/enter/\S+")
-_COMMAND = "from provisioning.cli import main; main()"
+_LOADED = multiprocessing.get_context("forkserver")
+_LOADED.set_forkserver_preload([console_command.__name__])
 _PATIENCE_S = 60.0
 _ELSEWHERE = r"""() => {
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
@@ -41,16 +42,17 @@ class RunningConsole:
     def __init__(
         self, fleet: Path, *, who: str = "Amina", before: tuple[str, ...] = (), more: tuple[str, ...] = ()
     ) -> None:
-        command = [sys.executable, "-c", _COMMAND, "--fleet", str(fleet), "--as", who, *before, "console"]
-        self._command = [*command, *more]
+        self._words = ["--fleet", str(fleet), "--as", who, *before, "console", *more]
 
     def __enter__(self) -> Self:
-        self.process = subprocess.Popen(
-            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        assert self.process.stdout
+        heard, says = _LOADED.Pipe(duplex=False)
+        self.process = _LOADED.Process(target=console_command.run, args=(says, self._words))
+        self.process.start()
+        says.close()
+        self._heard = os.fdopen(os.dup(heard.fileno()), encoding="utf-8")
+        heard.close()
         said = []
-        for line in self.process.stdout:
+        for line in self._heard:
             said.append(line)
             self.said = "".join(said)
             if found := _LINK.search(line):
@@ -65,18 +67,24 @@ class RunningConsole:
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGINT)
+        self.send_signal(signal.SIGINT)
+
+    def send_signal(self, number: int) -> None:
+        """Send its process a signal, if there is one still."""
+        if self.process.is_alive():
+            assert self.process.pid is not None
+            os.kill(self.process.pid, number)
 
     def rest(self) -> str:
         """Give what it still says until its end."""
-        try:
-            said, _ = self.process.communicate(timeout=_PATIENCE_S)
-        except ValueError:  # read to its end already
+        if self._heard.closed:  # read to its end already
             return ""
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
+        self.process.join(_PATIENCE_S)
+        ended = not self.process.is_alive()
+        self.process.kill()
+        with self._heard:
+            said = self._heard.read()
+        assert ended, f"it has not ended after {_PATIENCE_S:g} s: {said}"
         return said
 
     def enter(self, page: Page) -> Page:

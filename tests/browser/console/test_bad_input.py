@@ -168,7 +168,7 @@ def test_stopped_in_the_middle_of_an_act_it_happened_whole_or_not_at_all(kiosks,
         hands.type("Type the kiosk's name to go on", "working-1")
         hands.type("The office's passphrase", OFFICE)
         page.evaluate("document.querySelector('main form').requestSubmit()")  # and doesn't wait for what comes
-        console.process.send_signal(stop)
+        console.send_signal(stop)
         console.rest()
     state = kiosks.state()  # reads and verifies
     acts = [entry.act for entry in FleetDirectory(kiosks.fleet).log(state).entries]
