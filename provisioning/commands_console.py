@@ -38,10 +38,10 @@ def console(
     given: Office = context.obj
 
     def announce(link: str, taken: int) -> None:
-        say("The console is open, on this computer alone. Open this link in a browser; it works once:")
-        say(f"\n  {link}\n")
         if taken != labels.PORT and port is None:
             say(f"Port {labels.PORT} is taken, maybe by another console: the codes on labels don't lead to this one.")
+        say("The console is open, on this computer alone. Open this link in a browser; it works once:")
+        say(f"\n  {link}\n")
         say("Ctrl-C closes it. What is being done is done to its end.")
 
     with errors_in_words(), contextlib.suppress(KeyboardInterrupt):

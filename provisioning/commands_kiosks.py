@@ -1,4 +1,4 @@
-"""The commands of a kiosk's life: add, add-many, card, certify, list, order, revoke, replace."""
+"""The commands of a kiosk's life: add, add-many, card, label, certify, list, order, revoke, replace."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from provisioning.front_desk import FrontDesk
 from provisioning.intentions import PARTS, kiosk_plan, ordered_notice, ordered_settings, pins
 from provisioning.office_link import OfficeLink
 from provisioning.particulars import particulars
+from provisioning.placing import placed
 from provisioning.terminal import confirm, confirm_name, passphrase, read_text, say, table, tell
 from provisioning.wifi import Wifi
 from provisioning.words import card_written, cards_written, enrolled, moment, orders_change, revoked, until, will_revoke
@@ -51,6 +52,7 @@ def join(app: typer.Typer) -> None:
     app.command()(add)
     app.command()(add_many)
     app.command()(card)
+    app.command()(label)
     app.command()(certify)
     app.command("list")(list_kiosks)
     app.command()(order)
@@ -202,6 +204,21 @@ def card(
         brought = _wifi(wifi, wifi_passphrase_file)
         claim = cards.new_card(office, kiosk, office.keys(passphrase(passphrase_file, _OFFICE)), out, wifi=brought)
         tell(card_written(str(out), claim))
+
+
+def label(
+    context: typer.Context,
+    kiosk: Id,
+    out: Annotated[Path | None, typer.Option("--out", help="The label to print (PDF); ID-label.pdf otherwise.")] = None,
+) -> None:
+    """Print a kiosk's label again."""
+    office: Office = context.obj
+    with errors_in_words():
+        made = cards.label(office, kiosk)
+        printed = out or Path(f"{kiosk}-label.pdf")
+        with placed(printed, made):
+            pass
+        say(f"Label: {printed}. Print it, and stick it onto the case.")
 
 
 def certify(

@@ -151,6 +151,18 @@ def check_place(out: Path, *, replace: bool) -> None:
         )
 
 
+def check_beside(out: Path) -> None:
+    """Raise LocalError when the folder in which something is to lie is not there.
+
+    None is made: what is meant for a card that is not plugged in would stay on this computer, and nobody would know.
+    """
+    if not out.absolute().parent.is_dir():
+        raise LocalError(
+            phrase("there is no folder {folder} to put it into", folder=out.parent),
+            next_step=phrase("Look for a slip, and whether the card or stick is plugged in. Or make the folder first."),
+        )
+
+
 def write_folder(out: Path, files: Mapping[str, File], *, replace: bool = False) -> None:
     """Write a folder: a new one appears whole or not at all; in one that is there, each file is replaced whole.
 
@@ -190,9 +202,12 @@ def write_files(folder: Path, files: Mapping[str, File], *, replace: bool = Fals
 
 @contextlib.contextmanager
 def staged(out: Path) -> Iterator[Path]:
-    """Give a new folder beside `out`, for its owner alone; it is gone at the end unless it was settled."""
+    """Give a new folder beside `out`, for its owner alone; it is gone at the end unless it was settled.
+
+    Raises LocalError.
+    """
+    check_beside(out)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     except OSError as fault:
         raise unwritable(out, fault) from fault

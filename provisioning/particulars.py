@@ -49,9 +49,12 @@ def _said(state: State, kiosk: Kiosk, seen: Seen) -> Facts:
     ready = seen.ready if seen.ready is None else _yes(seen.ready) + (f": {seen.blocked_by}" if seen.blocked_by else "")
     ordered, signed = kiosk.orders.version if kiosk.orders else 0, state.trusted.content.version
     return [
-        ("heard", f"{moment(seen.at)}, {'online' if seen.online else 'not connected since'}"),
+        ("heard", f"{moment(seen.at)}, {'online' if seen.online else 'not connected'}"),
         ("takes reports", _or_none(ready)),
-        ("waiting in its outbox", f"{seen.backlog} of {seen.backlog_bytes // 1024} KiB"),
+        (
+            "waiting in its outbox",
+            f"{seen.backlog} report{'' if seen.backlog == 1 else 's'}, {seen.backlog_bytes // 1024} KiB",
+        ),
         ("missing in its chain", str(seen.missing or "none")),
         ("in quarantine", str(seen.refused or "none")),
         ("clock", _or_none(seen.clock)),

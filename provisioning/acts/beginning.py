@@ -133,7 +133,8 @@ def _first_state(
 
 
 def check_root_free(path: Path) -> None:
-    """Raise LocalError when something lies where a root is to go."""
+    """Raise LocalError when something lies where a root is to go, or when its folder is not there."""
+    handout.check_beside(path)
     if path.exists():
         raise LocalError(
             phrase("{path} is there already", path=path),
@@ -143,10 +144,6 @@ def check_root_free(path: Path) -> None:
 
 def _write_root(path: Path, content: bytes) -> None:
     check_root_free(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise handout.unwritable(path, fault) from fault
     write_whole(path, content, replace=True)  # by rename: a USB stick's file system knows no hard links
 
 

@@ -112,6 +112,7 @@ def single_acts(folder: Path, kiosks: int) -> dict[str, list[float]]:
 
     for number in range(ROUNDS):
         name, card = f"new-{number}", folder / f"card-{kiosks}-{number}" / f"new-{number}"
+        card.parent.mkdir()
         timed("add", lambda at, name=name, card=card: cards.add(at, plan(name), keys, card, card.with_suffix(".pdf")))
         newcomer = Newcomer(keys.authority, card, 0)
         asks = enrolment_acts.consider(office, newcomer.claim, newcomer.raw, keys)

@@ -116,6 +116,7 @@ def test_a_disk_that_takes_no_more_is_said_and_no_kiosk_is_added(staff, page):
         page.goto(f"{console.origin}/add")
         fill_in(hands)
         hands.choose("Into a new folder on this computer")
+        (staff.folder / "full").mkdir()
         hands.type("That folder", str(staff.folder / "full" / "homeward"))
         resource.prlimit(console.process.pid, resource.RLIMIT_FSIZE, (200, 200))  # no file grows past this any more
         hands.press("button", "Add the kiosk")

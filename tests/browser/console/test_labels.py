@@ -11,6 +11,7 @@ from provisioning.throwaway import free_port
 from tests.browser.console.test_hostile import asked, hostile_site
 from tests.support.browser import assert_all_can_use, picture
 from tests.support.console import RunningConsole
+from tests.support.console_pages import NARROW, WIDE, assert_can_be_used
 from tests.support.qr import read_code
 
 if TYPE_CHECKING:
@@ -112,6 +113,18 @@ def test_a_console_whose_usual_port_is_taken_says_so_and_is_opened_all_the_same(
     with RunningConsole(staff.fleet) as one, RunningConsole(staff.fleet) as other:
         ports = [urlsplit(each.origin).port for each in (one, other)]
         assert ports[1] != 8018  # the first has it, or whoever else on this computer
+        assert "Port 8018 is taken" in other.said
         other.enter(page)
-        other.interrupt()
-        assert "Port 8018 is taken" in other.said + other.rest()
+
+
+@pytest.mark.parametrize("code", ["zh", "ug"])
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_the_way_in_is_told_in_the_browsers_language(console, scanned, browser, code, width):
+    context = browser.new_context(viewport={"width": width, "height": 800}, locale=code)
+    try:
+        window = context.new_page()
+        window.goto(scanned)
+        assert window.locator("html").get_attribute("lang") == code
+        assert_can_be_used(window, f"/label-{code}", width, f"{code}-{width}")
+    finally:
+        context.close()

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from provisioning.fleet_directory import FleetDirectory
+from tests.support.qr import read_code
 from tests.unit.provisioning.world import DAY, NOW, OFFICE, KioskKeys, Staff
 
 
@@ -200,3 +201,38 @@ def test_an_order_to_nobody_is_refused_and_one_that_is_only_looked_at_changes_no
 
 def test_a_kiosk_that_nobody_knows_can_not_be_revoked(staff):
     assert_refused(staff, "has no kiosk", "revoke", "nobody", *staff.office)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        lambda staff, out: staff.add("kiosk-1", out / "homeward"),
+        lambda staff, out: staff.add("kiosk-1", out / "card.zip"),
+        lambda staff, out: staff.add("kiosk-1", staff.folder / "card", "--label", out / "label.pdf"),
+        lambda staff, out: ["card", "known-1", "--out", out / "homeward", *staff.office],
+        lambda staff, out: ["label", "known-1", "--out", out / "label.pdf"],
+        lambda staff, out: ["intake", "--out", out / "intake", *staff.office],
+    ],
+    ids=["a card", "a zip", "a label", "another card", "a label again", "an intake"],
+)
+def test_a_card_or_stick_that_is_not_plugged_in_is_said_and_no_folder_takes_its_place(staff, words):
+    staff.ok(*staff.add("known-1", staff.folder / "known"))
+    gone = staff.folder / "media" / "bootfs"
+    assert_refused(staff, f"there is no folder {gone} to put it into", *words(staff, gone))
+    assert not gone.parent.exists()
+
+
+def test_no_root_is_made_where_no_stick_is(new):
+    new.root = new.folder / "media" / "stick" / "root.key"
+    assert "there is no folder" in new.fails(*new.init_words())
+    assert not (new.folder / "media").exists()
+    assert not new.fleet.exists()
+
+
+def test_a_label_is_printed_again_and_never_over_anything(staff):
+    staff.ok(*staff.add("kiosk-1", staff.folder / "card"))
+    again = staff.folder / "again.pdf"
+    staff.ok("label", "kiosk-1", "--out", again)
+    assert read_code(again.read_bytes()) == read_code((staff.folder / "kiosk-1-label.pdf").read_bytes())
+    assert_refused(staff, "is there already", "label", "kiosk-1", "--out", again)
+    assert_refused(staff, "the fleet has no kiosk", "label", "kiosk-2", "--out", staff.folder / "other.pdf")

@@ -14,6 +14,7 @@ from provisioning.acts import cards
 from provisioning.decisions.orders import with_orders
 from provisioning.decisions.service import Enrolled, with_all_enrolled
 from provisioning.fleet_view import SILENT_AFTER_S, Need, RollFile, View
+from provisioning.particulars import particulars
 from tests.unit.provisioning.test_enrolment import Bench
 from tests.unit.provisioning.test_nothing_half_done import plan
 from tests.unit.provisioning.world import DAY, NOW
@@ -182,3 +183,32 @@ def test_another_fleets_roll_is_refused(kiosks):
     (part,) = roll.sign("another", NOW, [], kiosks.bench.open_keys.receipts)
     with pytest.raises(UnknownSignerError):
         roll.trust(part, kiosks.state.trusted)
+
+
+def test_all_that_a_kiosk_said_of_itself_is_told_beside_what_staff_said_it_is(kiosks):
+    machine = {"backlog": 3, "backlog_bytes": 4096, "refused": 1, "free_bytes": 900 * MIB, "temperature_c": 41.25}
+    word = {"ready": False, "blocked_by": "camera", "bundle_version": 2, "orders_version": 7, "models": [b"\xab" * 32]}
+    told = kiosks.entry("kiosk-2", missing=2, about=machine, clock=ClockQuality.HOLDOVER, **word)
+    row = next(row for row in kiosks.rows(told) if row.kiosk.plan.id == "kiosk-2")
+    facts = particulars(kiosks.state, row)
+    assert [why for name, why in facts if name == "needs a person"] == [why for _, why in row.needs]
+    known = dict(facts)
+    assert known["state"].startswith("in service; certificate ends ")
+    assert known["heard"].endswith(", online")
+    assert known["takes reports"] == "no: camera"
+    assert known["waiting in its outbox"] == "3 reports, 4 KiB"
+    assert (known["missing in its chain"], known["in quarantine"]) == ("2", "1")
+    assert (known["clock"], known["free space"], known["temperature"]) == ("holdover", "900 MiB", "41.2 °C")
+    assert (known["version"], known["models"]) == ("1", "abababab")
+    assert (known["runs orders"], known["has bundle"]) == ("7; ordered: 0", "2; signed: 1")
+
+
+def test_what_a_kiosk_did_not_say_is_not_made_up(kiosks):
+    said = status.Status(kiosk="kiosk-1", online=False, version="1", health=None)
+    silent = roll.Entry(kiosk="kiosk-1", at=NOW, status=to_cbor(said), missing=0, doubt=None)
+    row = next(row for row in kiosks.rows(silent) if row.kiosk.plan.id == "kiosk-1")
+    known = dict(particulars(kiosks.state, row))
+    assert known["heard"].endswith(", not connected")
+    assert {known[name] for name in ("takes reports", "clock", "free space", "temperature", "models")} == {
+        "no word of it"
+    }

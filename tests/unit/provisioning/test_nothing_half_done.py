@@ -247,4 +247,5 @@ def test_a_beginning_that_is_stopped_leaves_nothing_and_can_be_begun_again(new, 
             assert not new.sheets.exists(), number
         for left in (new.fleet, new.sheets, new.root.parent):
             shutil.rmtree(left, ignore_errors=True)
+        new.root.parent.mkdir()
     assert cuts > 10

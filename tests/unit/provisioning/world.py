@@ -35,6 +35,7 @@ class Staff:
     def __init__(self, folder: Path, *, now: int = NOW, broker: str = "broker.example.org:8883") -> None:
         self.folder, self.now, self.broker = folder, now, broker
         self.fleet, self.root, self.sheets = folder / "fleet", folder / "stick" / "root.key", folder / "sheets"
+        self.root.parent.mkdir(exist_ok=True)
         self.office_file = self.secret("office.passphrase", OFFICE)
         self.root_file = self.secret("root.passphrase", ROOT)
 
