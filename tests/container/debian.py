@@ -6,6 +6,8 @@ its own, where there is nobody but who is put there.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 from tests.support.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 PROJECT = Path(__file__).parents[2]
 CACHE = PROJECT / ".cache" / "container"
@@ -55,12 +57,21 @@ def why_not() -> str:
     return "" if may.returncode == 0 else "this machine may not make namespaces, so no container"
 
 
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Be the one process that makes something to be kept; the next one then finds it."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@_alone()
 def tree(more: Sequence[str] = ()) -> Path:
     """Give Debian's tree with these packages more; make it first if there is none of this recipe."""
     recipe = " ".join((SUITE, *PACKAGES, *more, *_LEFT_OUT))
     place = CACHE / f"{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     if not place.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
         unfinished = CACHE / f"{SUITE}-unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         without = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
@@ -70,6 +81,7 @@ def tree(more: Sequence[str] = ()) -> Path:
     return place
 
 
+@_alone()
 def wheels() -> Path:
     """Give a folder with the wheels that the agent needs, as they are pinned."""
     pinned = [PROJECT / "requirements" / f"{name}.txt" for name in ("kiosk", "courier")]
