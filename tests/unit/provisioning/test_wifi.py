@@ -49,6 +49,7 @@ def test_the_passphrase_stays_nowhere_but_on_the_card(staff, by_wifi):
 
 def test_the_first_boot_takes_it_for_root_alone_and_wipes_it_from_the_card(staff, by_wifi, tmp_path):
     card, data = tmp_path / "boot" / "homeward", tmp_path / "data"
+    card.parent.mkdir()
     staff.ok(*staff.add("kiosk-1", card, *by_wifi))
     (data / "courier").mkdir(parents=True)
     assert boot(card, data, tmp_path).returncode == 0
