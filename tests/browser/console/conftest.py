@@ -7,12 +7,15 @@ import pytest
 
 from provisioning.terminal import system_clock
 from tests.support.console import RunningConsole
+from tests.support.hands import Keyboard, Mouse
 from tests.unit.provisioning.world import KioskKeys, Staff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Page
+
+    from tests.support.hands import Hands
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +61,10 @@ def console(staff) -> Iterator[RunningConsole]:
 def inside(console, page) -> Page:
     """A browser that the link let in."""
     return console.enter(page)
+
+
+@pytest.fixture(params=[Mouse, Keyboard], ids=["by mouse", "by keyboard alone"])
+def hands(request, place, page) -> Iterator[Hands]:
+    """Somebody on the console of a test's `place`, twice: with a mouse, and with a keyboard alone."""
+    with RunningConsole(place.fleet) as console:
+        yield request.param(console.enter(page))

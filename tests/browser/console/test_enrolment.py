@@ -9,7 +9,7 @@ import pytest
 from provisioning.fleet import Condition
 from tests.support.browser import assert_all_can_use
 from tests.support.console import RunningConsole, picture_for_the_guide
-from tests.support.hands import Keyboard, Mouse
+from tests.support.hands import Mouse
 from tests.support.waiting import PATIENCE_S
 from tests.unit.provisioning.place import Place
 from tests.unit.provisioning.world import OFFICE
@@ -28,12 +28,6 @@ def place(tmp_path) -> Iterator[Place]:
     made.copy("broker", "acl")
     with made.mosquitto():
         yield made
-
-
-@pytest.fixture(params=[Mouse, Keyboard], ids=["by mouse", "by keyboard alone"])
-def hands(request, place, page) -> Iterator[Hands]:
-    with RunningConsole(place.fleet) as console:
-        yield request.param(console.enter(page))
 
 
 def open_the_door(hands: Hands) -> None:

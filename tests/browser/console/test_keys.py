@@ -12,15 +12,12 @@ from provisioning.broker_files import start_again
 from provisioning.decisions.rotation import Step, next_step
 from provisioning.fleet import Turn
 from tests.support.browser import assert_all_can_use
-from tests.support.console import RunningConsole, picture_for_the_guide
-from tests.support.hands import Keyboard, Mouse
+from tests.support.console import picture_for_the_guide
 from tests.unit.provisioning.place import Place
 from tests.unit.provisioning.world import OFFICE, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tests.support.hands import Hands
 
 
 @pytest.fixture
@@ -30,12 +27,6 @@ def place(tmp_path) -> Iterator[Place]:
     made.copy("broker", "acl")
     with made.mosquitto():
         yield made
-
-
-@pytest.fixture(params=[Mouse, Keyboard], ids=["by mouse", "by keyboard alone"])
-def hands(request, place, page) -> Iterator[Hands]:
-    with RunningConsole(place.fleet) as console:
-        yield request.param(console.enter(page))
 
 
 def look_at(hands, name, step):
